@@ -1,0 +1,335 @@
+"""The compiled engine: a strategy on a panel, ready to be run for any combination of its variables.
+
+1. `prepare` builds the graph (`graph.build`), checks it (`graph.check`), finds the window (`window`), makes
+   the plan (`graph.plan`) and fills the shared tables (`tables`).
+2. `record` runs one combination and keeps its curve, weights and trades; `treefolio.sweep.block` runs many
+   and keeps their metrics. Both execute the main program (`interpret`) and trade its root (`trading`).
+
+A run is a sweep of one: the same kernels make the same bits.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from treefolio.engine import window as windows
+from treefolio.engine.assemble import make_layout
+from treefolio.engine.execution import Execution
+from treefolio.engine.holdings import update
+from treefolio.engine.interpret import execute
+from treefolio.engine.portfolios import cut_back, enlarged
+from treefolio.engine.run import Missing, Run, Trades, Window
+from treefolio.engine.simulate import Rules, make_rules, rebalancing_sessions, simulate
+from treefolio.engine.tables import Tables, choose, fill_tables, forward_returns
+from treefolio.engine.trading import Desk, Market, forget, make_desk, show_targets, trade_root
+from treefolio.errors import MissingPrices, RunError, WindowError
+from treefolio.graph import derive
+from treefolio.graph.build import Built, build
+from treefolio.graph.check import check
+from treefolio.graph.plan import Axes, Plan, make_plan
+from treefolio.graph.start import starts
+from treefolio.market.panel import Panel
+from treefolio.strategy.tree import Strategy
+
+Floats = NDArray[np.float64]
+Choices = NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Question:
+    """What is asked of an engine, but for the strategy and its variables.
+
+    Attributes:
+        panel: prices; all history that there is.
+        start, end: both included; None for as early, or as late, as the prices allow.
+        benchmark: a ticker, bought and held; None for none.
+        missing: what a ticker without prices means (docs/semantics.md).
+    """
+
+    panel: Panel
+    start: dt.date | None = None
+    end: dt.date | None = None
+    benchmark: str | None = "SPY"
+    missing: Missing = "error"
+    execution: Execution = field(default_factory=Execution)
+
+
+@dataclass(slots=True, kw_only=True)
+class Prepared:
+    """A strategy on a panel, ready to run.
+
+    Attributes:
+        axes: variables in their listed order, each with its values; all others are bound.
+        notes: what the user should be told: a moved start, indicators that have not settled.
+        benchmark: (n,) the benchmark's value by session, starting at the capital; None without one.
+    """
+
+    strategy: Strategy
+    question: Question
+    panel: Panel
+    axes: Axes
+    built: Built
+    plan: Plan
+    tables: Tables
+    window: Window
+    market: Market
+    rules: Rules
+    benchmark: Floats | None
+    notes: tuple[str, ...]
+
+    @property
+    def sessions(self) -> NDArray[np.datetime64]:
+        """(n,) the sessions of the run."""
+        return self.panel.sessions[self.window.first : self.window.last + 1]
+
+
+def prepare(
+    strategy: Strategy,
+    question: Question,
+    axes: Axes | None = None,
+    choices: Choices | None = None,
+    latest_start: dt.date | None = None,
+) -> Prepared:
+    """A strategy ready to run for every combination of ``axes`` (none: its variables are bound already).
+
+    Args:
+        choices: (combinations, axes) those that will be run; they set the common start. By default all
+            values of each variable count.
+        latest_start: combinations that need a later start do not count.
+
+    Raises:
+        StrategyError, MissingPrices, WindowError.
+    """
+    axes = dict(axes or {})
+    panel = windows.until(question.panel, question.end)
+    built = build(strategy)
+    check(built.graph, axes)
+    places = windows.used_at(strategy, axes)
+    if question.missing == "error":
+        windows.require_tickers(panel, places)
+    chosen = _corners(axes) if choices is None else choices
+    all_starts = starts(built.graph, panel, axes, chosen)
+    latest, row = _latest(panel, all_starts.root, latest_start)
+    window, notes = windows.make_window(panel, all_starts, question.start, question.missing, latest, row)
+    if window.sessions < 2:
+        raise WindowError(
+            f"only one session is left, {panel.sessions[window.first]}",
+            hint="A run needs at least two sessions: choose an earlier --start or a later --end.",
+        )
+    if question.missing == "error":
+        windows.require_prices(panel, window, places)
+    notes += windows.settling(built.graph, panel, axes, all_starts, window)
+    plan = make_plan(built.graph, axes, window.first, len(panel.sessions))
+    holdable = tuple(sorted(derive.tickers(built.graph, axes)[0]))
+    rules = make_rules(question.execution, _corridor(strategy))
+    tables = fill_tables(make_layout(plan), panel, holdable, (window.first, window.last), rules.cash)
+    benchmark = _benchmark(panel, window, question)
+    return Prepared(
+        strategy=strategy,
+        question=question,
+        panel=panel,
+        axes=axes,
+        built=built,
+        plan=plan,
+        tables=tables,
+        window=window,
+        market=_market(strategy, panel, window, question.execution, holdable),
+        rules=rules,
+        benchmark=benchmark,
+        notes=tuple(notes),
+    )
+
+
+def _corners(axes: Axes) -> Choices:
+    """Combinations that together take every value of every variable."""
+    longest = max((len(values) for values in axes.values()), default=1)
+    rows = np.zeros((longest, len(axes)), np.int64)
+    for v, values in enumerate(axes.values()):
+        rows[:, v] = np.minimum(np.arange(longest), len(values) - 1)
+    return rows
+
+
+def _latest(panel: Panel, root: object, latest_start: dt.date | None) -> tuple[int, int]:
+    """The latest start over all combinations that count, and the combination that needs it."""
+    if not isinstance(root, np.ndarray):
+        return int(str(root)), 0
+    counted = root
+    if latest_start is not None:
+        limit = int(np.searchsorted(panel.sessions, np.datetime64(latest_start), side="right")) - 1
+        counted = np.where(root <= limit, root, -1)
+    row = int(counted.argmax())
+    return int(counted[row]), row
+
+
+def _corridor(strategy: Strategy) -> float | None:
+    corridor = strategy.rebalance.corridor
+    return float(corridor) if isinstance(corridor, int | float) else None  # a variable is bound by then
+
+
+def _benchmark(panel: Panel, window: Window, question: Question) -> Floats | None:
+    """The benchmark's value on each session of the window, or None when there is none.
+
+    Raises:
+        MissingPrices: it was asked for and is not there, or has a gap inside the window.
+    """
+    ticker = question.benchmark
+    if ticker is None:
+        return None
+    if ticker not in panel:
+        raise MissingPrices(
+            f"the benchmark {ticker} is not among the prices",
+            ticker=ticker,
+            hint="Choose another with --benchmark, or --benchmark none.",
+        )
+    price = panel.column(ticker)[window.first : window.last + 1]
+    if not np.isfinite(price).all():
+        hole = panel.sessions[window.first + int(np.argmin(np.isfinite(price)))]
+        raise MissingPrices(
+            f"the benchmark {ticker} has no price on {hole}",
+            ticker=ticker,
+            session=str(hole),
+            hint="Choose another with --benchmark, or a later --start.",
+        )
+    return question.execution.capital * price / price[0]
+
+
+def _market(
+    strategy: Strategy, panel: Panel, window: Window, execution: Execution, holdable: tuple[str, ...]
+) -> Market:
+    part = slice(window.first, window.last + 1)
+
+    def prices(name: str) -> Floats:
+        columns = np.full((window.sessions, len(holdable)), np.nan)
+        for a, ticker in enumerate(holdable):
+            if ticker in panel:
+                columns[:, a] = panel.fields[name][part, panel.position(ticker)]
+        return columns
+
+    if execution.fill == "next_open" and "open" not in panel.fields:
+        raise MissingPrices(
+            "fills at the next open need opening prices, and these prices have none",
+            hint="Use --fill close or --fill next_close, or prices with an open column.",
+        )
+    close = prices("close")
+    forward = [forward_returns(panel, t)[window.first : window.last] for t in holdable]
+    rule = strategy.rebalance.rule
+    free = rule == "daily" and execution.fill == "close" and execution.costs.free
+    return Market(
+        close=close,
+        fill=prices("open") if execution.fill == "next_open" else close,
+        forward=np.ascontiguousarray(np.array(forward).T) if forward else np.zeros((window.sessions - 1, 0)),
+        looks=rebalancing_sessions(rule, panel.sessions, window.first, window.last),
+        free=free and not execution.whole_shares,
+    )
+
+
+class Machine:
+    """One thread's work space: the main program with its state, holdings, portfolios and desk.
+
+    `sweep.block` and `record` are its users.
+    """
+
+    def __init__(self, prepared: Prepared, *, record: bool = False) -> None:
+        tables = prepared.tables
+        self.program = tables.main.program
+        self.state = tables.state(tables.main)
+        self.holdings = tables.holdings(tables.main)
+        self.store = enlarged(tables.store, 2)
+        self.desk = make_desk(prepared.market, record=record)
+
+    def make_room(self) -> None:
+        """Called when the store of portfolios is full: forgets what can be worked out again, or grows."""
+        if len(self.store.key) < STORE_LIMIT:
+            self.store = enlarged(self.store, 2)
+        elif 2 * self.store.base[0] < self.store.used[0]:
+            cut_back(self.store)
+        else:
+            self.store = enlarged(self.store, 2)
+        self.holdings.fresh[0] = 1
+        forget(self.desk)
+
+
+STORE_LIMIT = 1 << 18
+"""A thread's store is cut back, not enlarged, from this many portfolios on."""
+
+
+def record(prepared: Prepared, chosen: Choices | None = None) -> Run:
+    """Runs one combination (the position of each variable's value) and keeps everything.
+
+    Raises:
+        RunError: something that is held has no price on a session.
+    """
+    tables, market, rules = prepared.tables, prepared.market, prepared.rules
+    machine = Machine(prepared, record=True)
+    state, desk = machine.state, machine.desk
+    choose(state, tables, np.zeros(len(prepared.axes), np.int64) if chosen is None else chosen)
+    execute(machine.program, state, 0)
+    while not update(machine.program, state, machine.holdings, machine.store, 0):
+        machine.make_room()
+    root = int(state.where[prepared.plan.graph.root])
+    returns = tables.table[root] if root >= 0 else state.work[-1 - root]
+    portfolios = tables.portfolios[root] if root >= 0 else machine.holdings.work[-1 - root]
+    bad = trade_root(returns, portfolios, machine.store, market, rules, desk, prepared.window.first)
+    show_targets(machine.store, portfolios, desk)
+    if bad >= 0:
+        raise _no_price(prepared, desk.targets, bad)
+    values, weights = desk.book.values, desk.book.weights
+    if market.free:
+        values, weights = _compound(desk.returns, rules.capital), desk.targets
+        simulate(rules, desk.book, desk.targets, market.looks, market.close, market.fill, np.zeros(6))
+    return Run(
+        sessions=prepared.sessions,
+        tickers=tables.holdable,
+        values=values,
+        returns=desk.returns,
+        activity=desk.activity,
+        targets=np.where(market.looks[:, None] != 0, desk.targets, np.nan),
+        weights=weights,
+        trades=_trades(desk),
+    )
+
+
+def _compound(returns: Floats, capital: float) -> Floats:
+    values = np.empty(len(returns) + 1)
+    values[0] = capital
+    for k, r in enumerate(returns):
+        values[k + 1] = values[k] * (1.0 + r)
+    return values
+
+
+def _trades(desk: Desk) -> Trades:
+    book = desk.book
+    session, ticker = np.nonzero(book.traded)
+    shares, price = book.traded[session, ticker], book.price[session, ticker]
+    return Trades(
+        session=session,
+        ticker=ticker,
+        shares=shares,
+        price=price,
+        notional=shares * price,
+        cost=book.cost[session, ticker],
+    )
+
+
+def _no_price(prepared: Prepared, targets: Floats, bad: int) -> RunError:
+    """The error for a session on which something held has no price."""
+    market, tickers = prepared.market, prepared.tables.holdable
+    for k in (bad, bad + 1):
+        if k >= len(targets):
+            continue
+        wanted = (targets[min(k, bad)] != 0) | (targets[max(bad - 1, 0)] != 0)
+        missing = np.flatnonzero(wanted & ~np.isfinite(market.close[k]))
+        if len(missing):
+            ticker, session = tickers[missing[0]], str(prepared.sessions[k])
+            return RunError(
+                f"{ticker} is held and has no price on {session}",
+                ticker=ticker,
+                session=session,
+                path=(windows.used_at(prepared.strategy, prepared.axes).get(ticker) or [None])[0],
+                hint="Choose a window in which it trades, or replace it.",
+            )
+    return RunError("something held has no price", session=str(prepared.sessions[bad]))

@@ -1,0 +1,152 @@
+"""The sessions of a run: from the user's dates and the data to a `Window`, with what is to be said of it."""
+
+from __future__ import annotations
+
+import datetime as dt
+import math
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from treefolio.engine.run import Missing, Window
+from treefolio.errors import MissingPrices, WindowError
+from treefolio.graph import derive
+from treefolio.graph.graph import Graph
+from treefolio.graph.ops import Op
+from treefolio.graph.plan import Axes
+from treefolio.graph.start import NEVER, Starts
+from treefolio.indicators import INDICATORS
+from treefolio.market.missing import check_tickers, gaps
+from treefolio.market.panel import Panel
+from treefolio.strategy.tree import Asset, Reading, Strategy, Var, walk
+
+
+def until(panel: Panel, end: dt.date | None) -> Panel:
+    """The panel up to and including ``end``; nothing after it can be seen.
+
+    Raises:
+        WindowError: the prices begin after ``end``.
+    """
+    if end is None:
+        return panel
+    sessions = int(np.searchsorted(panel.sessions, np.datetime64(end), side="right"))
+    if sessions == 0:
+        raise WindowError(
+            f"the prices begin on {panel.sessions[0]}, after the end {end}", hint="Choose a later --end."
+        )
+    if sessions == len(panel.sessions):
+        return panel
+    return Panel(
+        sessions=panel.sessions[:sessions].copy(),
+        tickers=panel.tickers,
+        fields={name: values[:sessions].copy() for name, values in panel.fields.items()},
+        basis=panel.basis,
+        source=panel.source,
+        synthetic=panel.synthetic,
+    )
+
+
+def make_window(
+    panel: Panel, starts: Starts, start: dt.date | None, missing: Missing, latest: int, row: int
+) -> tuple[Window, list[str]]:
+    """The window, and what to say about it.
+
+    Args:
+        latest: the first session on which every combination has all its values; row: the combination
+            that sets it.
+
+    Raises:
+        WindowError: no session is left, or a start is needed and not given.
+    """
+    last = len(panel.sessions) - 1
+    asked = 0 if start is None else int(np.searchsorted(panel.sessions, np.datetime64(start)))
+    if asked > last:
+        raise WindowError(
+            f"the prices end on {panel.sessions[last]}, before the start {start}",
+            hint="Choose an earlier --start, or prices that go further.",
+        )
+    if missing == "skip":
+        if start is None:
+            raise WindowError(
+                "missing prices are skipped, so no price sets the start: it must be given",
+                hint="Add --start YYYY-MM-DD.",
+            )
+        return Window(first=asked, last=last, cause="it was asked for"), []
+    if latest > last:
+        raise WindowError(
+            f"the strategy never has all its values up to {panel.sessions[last]}: {starts.cause(row)[:-5]} later",
+            hint="Use prices with more history, a later --end, or --missing skip with a --start.",
+        )
+    if asked >= latest and start is not None:
+        return Window(first=asked, last=last, cause="it was asked for"), []
+    cause = starts.cause(row)
+    notes = []
+    if start is not None:
+        notes.append(f"the start is moved from {start} to {panel.sessions[latest]}: {cause}")
+    return Window(first=latest, last=last, cause=cause), notes
+
+
+def used_at(strategy: Strategy, axes: Axes) -> dict[str, list[str]]:
+    """Ticker → the places in the tree at which it is used, variables' values included."""
+    places: dict[str, list[str]] = {}
+    for path, item in walk(strategy.root):
+        found = [item.ticker] if isinstance(item, Asset) else []
+        for name in ("left", "right", "reading"):
+            operand = getattr(item, name, None)
+            if isinstance(operand, Reading) and operand.ticker is not None:
+                found.append(operand.ticker)
+        for word in found:
+            for ticker in derive.choices(word, axes):
+                places.setdefault(str(ticker), []).append(path)
+    return places
+
+
+def require_prices(panel: Panel, window: Window, places: Mapping[str, Sequence[str]]) -> None:
+    """Nothing, when every ticker has a price on every session of the window.
+
+    Raises:
+        MissingPrices: it lists the gaps.
+    """
+    holes = gaps(panel, sorted(places), window.first, window.last)
+    if not holes:
+        return
+    listed = "; ".join(f"{ticker} {a} to {b}" if a != b else f"{ticker} {a}" for ticker, a, b in holes[:12])
+    more = f"; and {len(holes) - 12} more" if len(holes) > 12 else ""
+    ticker, begin, _ = holes[0]
+    raise MissingPrices(
+        f"prices are missing inside the run: {listed}{more}",
+        ticker=ticker,
+        session=str(begin),
+        path=places[ticker][0],
+        hint="Choose another window or other prices, or --missing skip, which leaves out what has no price.",
+    )
+
+
+def require_tickers(panel: Panel, places: Mapping[str, Sequence[str]]) -> None:
+    """Nothing, when the panel has every ticker. Raises MissingPrices."""
+    check_tickers(panel, places)
+
+
+def settling(graph: Graph, panel: Panel, axes: Axes, starts: Starts, window: Window) -> list[str]:
+    """A note for each indicator whose seed still weighs more than 1e-6 on the window's first session."""
+    notes = set()
+    for k, node in enumerate(graph.nodes):
+        if node.op is not Op.READING or any(isinstance(p, Var) for p in node.params):
+            continue
+        row = INDICATORS[str(node.params[0])]
+        numbers = [float(str(p)) for p in node.params[2:]]
+        whole = [int(p) if q.whole else p for p, q in zip(numbers, row.parameters, strict=True)]
+        start = starts.of[k]
+        behind = window.first - (int(start.max()) if isinstance(start, np.ndarray) else start)
+        needed = row.settle_sessions(*whole)
+        if not needed or behind >= needed or (isinstance(start, int) and start >= NEVER):
+            continue
+        shown = f"{row.name}({', '.join([str(node.params[1]), *(f'{w:g}' for w in whole)])})"
+        notes.add(
+            (math.floor(needed - behind), f"{shown} has {max(behind, 0)} sessions to settle, of {needed}")
+        )
+    worst = [text for _, text in sorted(notes, reverse=True)]
+    if not worst:
+        return []
+    more = f" (and {len(worst) - 1} more)" if len(worst) > 1 else ""
+    return [f"little history before the start: {worst[0]}{more}"]

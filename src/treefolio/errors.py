@@ -1,0 +1,118 @@
+"""Every error that Treefolio raises on purpose.
+
+    TreefolioError
+    ├── UsageError           the command line or a call was used wrongly (exit status 2)
+    ├── StrategyError        the strategy says something that has no meaning
+    │   ├── FormatError      the file is damaged, or in no format we know
+    │   └── LimitError       the strategy is larger than the stated limits
+    ├── PriceError           the price files are damaged or of another kind than stated
+    │   └── MissingPrices    tickers or sessions that the strategy needs are not there
+    ├── WindowError          no session is left between start and end
+    ├── SpaceError           the space of variables is empty, too large, or names what is not there
+    ├── RunError             a run met a session that it cannot account for
+    └── OutputError          a result cannot be written
+
+A message says what is wrong; the fields say where; `hint` says what to do. Tests assert on the fields.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+
+class TreefolioError(Exception):
+    """What all errors of Treefolio have: a message, a place, and a remedy.
+
+    Attributes:
+        path: place in the strategy's tree, such as ``root > group "Bear" > then``.
+        line, column: place in the text, both counted from 1.
+        source: the file's name.
+        ticker, session: what and when, where that matters. Session as ``YYYY-MM-DD``.
+        hint: what to do about it, as a whole sentence.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        path: str | None = None,
+        line: int | None = None,
+        column: int | None = None,
+        source: str | None = None,
+        ticker: str | None = None,
+        session: str | None = None,
+        hint: str | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.message = message
+        self.path = path
+        self.line = line
+        self.column = column
+        self.source = source
+        self.ticker = ticker
+        self.session = session
+        self.hint = hint
+
+    def __str__(self) -> str:
+        place = self.source or ""
+        if self.line is not None:
+            where = f"line {self.line}" + (f", column {self.column}" if self.column is not None else "")
+            place = f"{place}, {where}" if place else where
+        head = f"{place}: {self.message}" if place else self.message
+        lines = [head]
+        if self.path:
+            lines.append(f"  at {self.path}")
+        if self.hint:
+            lines.append(self.hint)
+        return "\n".join(lines)
+
+
+class UsageError(TreefolioError):
+    """The command line or a call was used wrongly."""
+
+
+class StrategyError(TreefolioError):
+    """The strategy says something that has no meaning."""
+
+
+class FormatError(StrategyError):
+    """The file is damaged, or in no format we know."""
+
+
+class LimitError(StrategyError):
+    """The strategy is larger than the stated limits."""
+
+
+class PriceError(TreefolioError):
+    """The price files are damaged, or of another kind than stated."""
+
+
+class MissingPrices(PriceError):  # noqa: N818 - named for what is missing, as a user reads it
+    """Tickers or sessions that the strategy needs are not there."""
+
+
+class WindowError(TreefolioError):
+    """No session is left between start and end."""
+
+
+class SpaceError(TreefolioError):
+    """The space of variables is empty, too large, or names what is not there."""
+
+
+class RunError(TreefolioError):
+    """A run met a session that it cannot account for."""
+
+
+class OutputError(TreefolioError):
+    """A result cannot be written."""
+
+
+def did_you_mean(word: str, known: Iterable[str]) -> str | None:
+    """A sentence that offers the nearest known words, or None when nothing is near."""
+    known = list(known)
+    by_folded = {name.casefold(): name for name in known}
+    near = difflib.get_close_matches(word.casefold(), by_folded, n=3, cutoff=0.6)
+    if not near:
+        return None
+    return "Did you mean " + " or ".join(by_folded[name] for name in near) + "?"

@@ -1,0 +1,137 @@
+"""When a run can start: the first session on which everything that the tree can reach has a value.
+
+A look-back is the only thing that delays a start; every indicator and every holdable ticker counts, be it
+in a condition, among a filter's candidates or in a branch that is never taken. For a sweep the same pass
+works on arrays with one entry for each combination.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from treefolio.graph.graph import Graph, Node
+from treefolio.graph.ops import Op
+from treefolio.graph.plan import Axes
+from treefolio.indicators import INDICATORS
+from treefolio.market.panel import Panel
+from treefolio.strategy.tree import Var
+
+NEVER = 1 << 40
+Start = int | NDArray[np.int64]
+"""A session's position, or one for each combination; NEVER or more where there is no such session."""
+
+
+@dataclass(slots=True)
+class Starts:
+    """The starts of all nodes of a graph.
+
+    Attributes:
+        of: node → its start.
+    """
+
+    graph: Graph
+    panel: Panel
+    axes: Axes
+    of: list[Start]
+
+    @property
+    def root(self) -> Start:
+        """The start of the run."""
+        return self.of[self.graph.root]
+
+    def cause(self, row: int = 0) -> str:
+        """What sets the root's start, in words; for combination ``row`` of a sweep."""
+        k = self.graph.root
+        while self.graph.nodes[k].args:
+            k = max(self.graph.nodes[k].args, key=lambda a: _at(self.of[a], row))
+        node = self.graph.nodes[k]
+        if node.op is Op.HOLD:
+            return f"{self._word(node.params[0], row)} has its first price then"
+        if node.op is Op.READING:
+            name, ticker, *numbers = (self._word(p, row) for p in node.params)
+            return f"{name}({', '.join([ticker, *numbers])}) is first defined then"
+        return "it is the first session of the prices"
+
+    def _word(self, param: object, row: int) -> str:
+        if isinstance(param, Var):
+            return f"${param.name}"
+        return f"{param:g}" if isinstance(param, float) else str(param)
+
+
+def _at(start: Start, row: int) -> int:
+    return int(start[row]) if isinstance(start, np.ndarray) else start
+
+
+def starts(graph: Graph, panel: Panel, axes: Axes, choices: NDArray[np.int64]) -> Starts:
+    """The starts of all nodes for each combination.
+
+    Args:
+        choices: (combinations, axes) the position of each variable's value.
+    """
+    names = list(axes)
+    found: list[Start] = []
+
+    def per_value(node: Node, of: dict[str, object]) -> Start:
+        """The start of a leaf, looked up for each combination of its own variables' values."""
+        own = [name for name in names if any(isinstance(p, Var) and p.name == name for p in node.params)]
+        if not own:
+            return _leaf(panel, node, of)
+        columns = [names.index(name) for name in own]
+        distinct, inverse = np.unique(choices[:, columns], axis=0, return_inverse=True)
+        starts_of = np.array(
+            [
+                _leaf(panel, node, {name: axes[name][v] for name, v in zip(own, row, strict=True)})
+                for row in distinct
+            ],
+            np.int64,
+        )
+        return starts_of[inverse.reshape(-1)]
+
+    for node in graph.nodes:
+        before: Start = 0
+        for a in node.args:
+            before = _later(before, found[a])
+        if node.op in _OWN:
+            before = before + per_value(node, {})
+        found.append(before)
+    return Starts(graph, panel, axes, found)
+
+
+_OWN = {Op.HOLD, Op.READING, Op.SHIFT, Op.LASTING, Op.INDICATOR}
+
+
+def _later(a: Start, b: Start) -> Start:
+    if isinstance(a, int) and isinstance(b, int):
+        return max(a, b)
+    return np.maximum(a, b)
+
+
+def _leaf(panel: Panel, node: Node, chosen: dict[str, object]) -> int:
+    """The sessions that a node adds to its arguments' start; for a leaf, its start itself."""
+    words = [chosen[p.name] if isinstance(p, Var) else p for p in node.params]
+    if node.op is Op.HOLD:
+        return first_price(panel, str(words[0]), ("close",))
+    if node.op is Op.READING:
+        row = INDICATORS[str(words[0])]
+        whole = [int(w) if q.whole else w for w, q in zip(words[2:], row.parameters, strict=True)]
+        return first_price(panel, str(words[1]), row.inputs) + row.lookback_sessions(*whole)
+    if node.op is Op.INDICATOR:
+        row = INDICATORS[str(words[0])]
+        whole = [int(w) if q.whole else w for w, q in zip(words[1:], row.parameters, strict=True)]
+        return row.lookback_sessions(*whole)
+    sessions = int(float(str(words[0])))
+    return sessions if node.op is Op.SHIFT else sessions - 1
+
+
+def first_price(panel: Panel, ticker: str, fields: tuple[str, ...]) -> int:
+    """The first session on which the ticker has all of these fields; NEVER when it has not."""
+    if ticker not in panel or any(name not in panel.fields for name in fields):
+        return NEVER
+    k = panel.position(ticker)
+    priced = np.ones(len(panel.sessions), bool)
+    for name in fields:
+        priced &= np.isfinite(panel.fields[name][:, k])
+    return int(priced.argmax()) if priced.any() else NEVER

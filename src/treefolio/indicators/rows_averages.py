@@ -1,0 +1,160 @@
+"""Rows of the table: the classic indicators made of moving averages of closes. Branches have them too."""
+
+from __future__ import annotations
+
+from treefolio.indicators import codes, memory
+from treefolio.indicators.functions import from_averages, from_closes
+from treefolio.indicators.rows_close import CLOSE, TALIB_KERNEL, matype, width, window
+from treefolio.indicators.table import Indicator
+
+_MACD = (window("fastperiod", 12, 2), window("slowperiod", 26, 2), window("signalperiod", 9))
+_PPO = (window("fastperiod", 12, 2), window("slowperiod", 26, 2), matype())
+_PPO_SIGNAL = (*_PPO, window("signalperiod", 9))
+_BANDS = (window("timeperiod", 20, 2), width("nbdevup", 2), width("nbdevdn", 2), matype())
+_PPO_LINE = (
+    "100·(F − S)/S, F and S the averages (matype) of the closes over the shorter and the longer period"
+)
+_MACD_LINE = (
+    "EMA(shorter) − EMA(longer); both are seeded on the same session with the mean of their last n closes"
+)
+
+AVERAGES = (
+    Indicator(
+        name="macd",
+        label="MACD line",
+        parameters=_MACD,
+        inputs=CLOSE,
+        unit="price",
+        formula=f"{_MACD_LINE}; TA-Lib gives it from the session of the first signal on",
+        lookback_sessions=memory.macd_lookback,
+        settle_sessions=memory.macd_line_settle,
+        function=from_closes(codes.MACD),
+        source="own kernel, as TA-Lib has it",
+        level=True,
+        branch_code=codes.MACD,
+        composer=("moving-average-convergence-divergence",),
+        elements=("MACD_LINE",),
+    ),
+    Indicator(
+        name="macd_signal",
+        label="MACD signal",
+        parameters=_MACD,
+        inputs=CLOSE,
+        unit="price",
+        formula="EMA of the MACD line, seeded with the mean of the line's first n values",
+        lookback_sessions=memory.macd_lookback,
+        settle_sessions=memory.macd_settle,
+        function=from_closes(codes.MACD_SIGNAL),
+        source="own kernel, as TA-Lib has it",
+        level=True,
+        branch_code=codes.MACD_SIGNAL,
+        composer=("moving-average-convergence-divergence-signal",),
+        elements=("MACD_SIGNAL",),
+    ),
+    Indicator(
+        name="macd_hist",
+        label="MACD histogram",
+        parameters=_MACD,
+        inputs=CLOSE,
+        unit="price",
+        formula="MACD line − MACD signal",
+        lookback_sessions=memory.macd_lookback,
+        settle_sessions=memory.macd_settle,
+        function=from_closes(codes.MACD_HIST),
+        source="own kernel, as TA-Lib has it",
+        level=True,
+        branch_code=codes.MACD_HIST,
+        elements=("MACD_HIST", "MACD"),
+    ),
+    Indicator(
+        name="ppo",
+        label="Percentage price oscillator",
+        parameters=_PPO,
+        inputs=CLOSE,
+        unit="percent",
+        formula=_PPO_LINE,
+        lookback_sessions=memory.ppo_lookback,
+        settle_sessions=memory.ppo_settle,
+        function=from_averages(codes.PPO, "ppo", 2),
+        source=TALIB_KERNEL,
+        branch_code=codes.PPO,
+        composer=("percentage-price-oscillator",),
+        elements=("PPO_LINE",),
+    ),
+    Indicator(
+        name="ppo_signal",
+        label="PPO signal",
+        parameters=_PPO_SIGNAL,
+        inputs=CLOSE,
+        unit="percent",
+        formula="EMA of the PPO line (for any matype), seeded with the mean of the line's first n values",
+        lookback_sessions=memory.ppo_signal_lookback,
+        settle_sessions=memory.ppo_signal_settle,
+        function=from_averages(codes.PPO_SIGNAL, "ppo_signal", 2),
+        source=TALIB_KERNEL,
+        branch_code=codes.PPO_SIGNAL,
+        composer=("percentage-price-oscillator-signal",),
+        elements=("PPO_SIGNAL",),
+    ),
+    Indicator(
+        name="ppo_hist",
+        label="PPO histogram",
+        parameters=_PPO_SIGNAL,
+        inputs=CLOSE,
+        unit="percent",
+        formula="PPO line − PPO signal",
+        lookback_sessions=memory.ppo_signal_lookback,
+        settle_sessions=memory.ppo_signal_settle,
+        function=from_averages(codes.PPO_HIST, "ppo_hist", 2),
+        source=TALIB_KERNEL,
+        branch_code=codes.PPO_HIST,
+        elements=("PPO_HIST",),
+    ),
+    Indicator(
+        name="bbands_upper",
+        label="Bollinger upper band",
+        parameters=_BANDS,
+        inputs=CLOSE,
+        unit="price",
+        formula="middle band + nbdevup · population standard deviation of the last n closes about their mean",
+        lookback_sessions=memory.bands_lookback,
+        settle_sessions=memory.bands_settle,
+        function=from_averages(codes.BBANDS_UPPER, "bbands_upper", 3),
+        source=TALIB_KERNEL,
+        level=True,
+        branch_code=codes.BBANDS_UPPER,
+        composer=("upper-bollinger",),
+        elements=("BBANDS_UPPER",),
+    ),
+    Indicator(
+        name="bbands_middle",
+        label="Bollinger middle band",
+        parameters=_BANDS,
+        inputs=CLOSE,
+        unit="price",
+        formula="the average (matype) of the last n closes",
+        lookback_sessions=memory.bands_lookback,
+        settle_sessions=memory.bands_settle,
+        function=from_averages(codes.BBANDS_MIDDLE, "bbands_middle", 3),
+        source=TALIB_KERNEL,
+        level=True,
+        branch_code=codes.BBANDS_MIDDLE,
+        elements=("BBANDS_MIDDLE",),
+    ),
+    Indicator(
+        name="bbands_lower",
+        label="Bollinger lower band",
+        parameters=_BANDS,
+        inputs=CLOSE,
+        unit="price",
+        formula="middle band − nbdevdn · population standard deviation of the last n closes about their mean",
+        lookback_sessions=memory.bands_lookback,
+        settle_sessions=memory.bands_settle,
+        function=from_averages(codes.BBANDS_LOWER, "bbands_lower", 3),
+        source=TALIB_KERNEL,
+        level=True,
+        branch_code=codes.BBANDS_LOWER,
+        composer=("lower-bollinger",),
+        elements=("BBANDS_LOWER",),
+    ),
+)

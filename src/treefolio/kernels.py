@@ -1,0 +1,59 @@
+"""How Treefolio compiles: one decorator for every Numba kernel.
+
+Kernels release the GIL, are cached on disk, and never use ``fastmath`` or SVML, so that a number does not
+depend on the thread, the block or the loop it was computed in.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import TypeVar, cast
+
+from platformdirs import user_cache_path
+
+F = TypeVar("F", bound=Callable[..., object])
+
+
+KEPT_VERSIONS = 3
+
+
+def _source_digest() -> str:
+    """A digest of the package's code: Numba looks for changes only in a kernel's own file, and a kernel
+    holds copies of those that it calls.
+    """
+    package = Path(__file__).parent
+    digest = hashlib.sha256()
+    for path in sorted(package.rglob("*.py")):
+        digest.update(str(path.relative_to(package)).encode())
+        digest.update(path.read_bytes())
+    return digest.hexdigest()[:16]
+
+
+def _cache_folder() -> str:
+    """A folder for this version's kernels that can be written: in the user's cache, else a temporary one."""
+    folder = user_cache_path("treefolio") / "kernels" / _source_digest()
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        Path(tempfile.mkdtemp(dir=folder)).rmdir()
+        versions = sorted(folder.parent.iterdir(), key=lambda path: path.stat().st_mtime, reverse=True)
+        for old in versions[KEPT_VERSIONS:]:
+            shutil.rmtree(old, ignore_errors=True)
+    except OSError:
+        return tempfile.mkdtemp(prefix="treefolio-kernels-")
+    return str(folder)
+
+
+os.environ.setdefault("NUMBA_DISABLE_INTEL_SVML", "1")
+os.environ.setdefault("NUMBA_CACHE_DIR", _cache_folder())
+
+import numba  # noqa: E402 - its settings are read when it is imported
+
+
+def kernel(function: F) -> F:
+    """``function`` compiled in nopython mode, without the GIL, cached on disk."""
+    return cast(F, numba.njit(cache=True, nogil=True, error_model="numpy")(function))

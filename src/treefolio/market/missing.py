@@ -1,0 +1,79 @@
+"""What a strategy needs and the panel lacks."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import date
+from typing import NamedTuple
+
+import numpy as np
+
+from treefolio.errors import MissingPrices, did_you_mean
+from treefolio.market.panel import Panel
+
+PLACES_SHOWN = 3
+SKIP_HINT = "Add their prices, or run with --missing skip and a --start: what has no price is then left out."
+
+
+class Gap(NamedTuple):
+    """Sessions on which a ticker has no price, both ends included, none with a price between them."""
+
+    ticker: str
+    first: date
+    last: date
+
+
+def check_tickers(panel: Panel, needed: Mapping[str, Sequence[str]], *, known: Iterable[str] = ()) -> None:
+    """Raise MissingPrices when the panel has no price at all of a needed ticker.
+
+    `needed` maps each ticker to the places in the strategy that use it; the error lists all that are
+    missing, with their places, and carries the first one's `ticker` and `path`. `known` are names beside
+    the panel's own that a misspelt ticker could have meant, such as `files.read_tickers` gives.
+    """
+    missing = [ticker for ticker in sorted(needed) if not _priced(panel, ticker)]
+    if not missing:
+        return
+    offered = sorted({*panel.tickers, *known} - set(missing))
+    lines = [f"  {ticker}: {_used(needed[ticker], did_you_mean(ticker, offered))}" for ticker in missing]
+    count = len(missing)
+    raise MissingPrices(
+        "\n".join(
+            [f"no prices for {count} ticker{'s' if count > 1 else ''} that the strategy needs:", *lines]
+        ),
+        ticker=missing[0],
+        path=next(iter(needed[missing[0]]), None),
+        hint=SKIP_HINT,
+    )
+
+
+def _priced(panel: Panel, ticker: str) -> bool:
+    return ticker in panel and bool(np.isfinite(panel.fields["close"][:, panel.position(ticker)]).any())
+
+
+def _used(places: Sequence[str], offer: str | None) -> str:
+    """Where a ticker is used, and what could have been meant."""
+    more = len(places) - PLACES_SHOWN
+    said = "used at " + ", ".join(places[:PLACES_SHOWN]) if places else "used"
+    said += f" and {more} more places" if more > 1 else (f", {places[-1]}" if more == 1 else "")
+    return f"{said}. {offer}" if offer else said
+
+
+def gaps(panel: Panel, tickers: Iterable[str], first: int, last: int) -> list[Gap]:
+    """Stretches without a close at positions `first` to `last` of the panel's sessions, both included.
+
+    By ticker in the order given, then by date. A ticker that is not in the panel is one stretch over all of
+    them.
+    """
+    days = panel.sessions[first : last + 1]
+    found: list[Gap] = []
+    for ticker in tickers:
+        if ticker in panel:
+            absent = np.isnan(panel.fields["close"][first : last + 1, panel.position(ticker)])
+        else:
+            absent = np.ones(len(days), dtype=np.bool_)
+        edges = np.flatnonzero(np.diff(np.concatenate(([False], absent, [False])).astype(np.int8)))
+        found += [
+            Gap(ticker, days[begin].item(), days[end - 1].item())
+            for begin, end in zip(edges[::2], edges[1::2], strict=True)
+        ]
+    return found

@@ -1,0 +1,225 @@
+"""The frame: what all runs over the same sessions, against the same benchmark, have in common.
+
+`frame` works out, once, where months, quarters and years end, where trailing returns start, and what the
+benchmark did. Kernels take it as `Marks`, a named tuple of plain arrays.
+"""
+
+from __future__ import annotations
+
+import calendar
+import datetime as dt
+import math
+from dataclasses import dataclass
+from functools import cached_property
+from math import nan
+from typing import NamedTuple, TypeVar
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from treefolio.errors import UsageError
+
+Series = NDArray[np.float64]
+Places = NDArray[np.int64]
+Dates = NDArray[np.datetime64]
+_Item = TypeVar("_Item", bound=np.generic)
+
+YEAR_DAYS = 365.25
+BUCKETS = 256
+"""Buckets of the histogram by which the kernel finds order statistics."""
+FLAT = 1e-13
+"""Returns that differ by no more differ by rounding: they have no variance (and no Sharpe ratio of 1e13)."""
+
+
+class Rival(NamedTuple):
+    """The benchmark, of which a row needs only these sums. Annual: growth^(252 / days) − 1."""
+
+    returns: Series
+    """(n,), or (0,) when there is no benchmark."""
+    mean: float
+    squares: float
+    """Σ(b − mean)²; exactly 0 when all are equal, by `FLAT`."""
+    growth: float
+    """Π(1 + b)."""
+    up_days: int
+    """Days with b > 0."""
+    up_annual: float
+    down_days: int
+    down_annual: float
+
+
+class Marks(NamedTuple):
+    """A frame as kernels take it. Places count returns: place i is the return of session i + 1."""
+
+    months: Places
+    """(months + 1,) the place of each calendar month's first return, then n."""
+    quarter_ends: Places
+    """(months,) 1 where the month is the last of its quarter in the run, else 0."""
+    year_ends: Places
+    """(months,) 1 where the month is the last of its year in the run, else 0."""
+    trailing: Places
+    """(7,) the session from which the last 1 d, 1 w, 2 w, 1 m, 3 m, 6 m, 1 y count; −1: before the run."""
+    long: Places
+    """(3,) likewise for 3, 5 and 10 years."""
+    long_years: Series
+    """(3,) years of 365.25 days from there to the last session."""
+    years: float
+    """Years of 365.25 days from the first session to the last."""
+    month_start: int
+    """The session from which the month to date is counted: the last before it, or the first of all."""
+    year_start: int
+    """Likewise for the year to date."""
+    rival: Rival
+
+
+@dataclass(frozen=True, kw_only=True)
+class Frame:
+    """The sessions of a run and its benchmark, prepared for `treefolio.metrics.measure`.
+
+    Attributes:
+        sessions: (N,) datetime64[D], ascending; a run over them has n = N − 1 returns.
+        marks: what kernels take.
+    """
+
+    sessions: Dates
+    marks: Marks
+
+    @property
+    def returns(self) -> int:
+        """n, how many returns a run over these sessions has."""
+        return len(self.sessions) - 1
+
+    @cached_property
+    def scratch_size(self) -> int:
+        """Length of the float64 scratch that the kernel needs, one for each thread."""
+        return self.returns + 2 * BUCKETS
+
+
+def frame(sessions: ArrayLike, benchmark_returns: ArrayLike | None = None) -> Frame:
+    """The frame of ``sessions`` ((N,) datetime64[D], N ≥ 1) and of the benchmark's n = N − 1 returns.
+
+    No benchmark, or one that is NaN throughout, leaves the metrics against it undefined.
+
+    Errors: UsageError when sessions do not ascend, or when the benchmark has another length or gaps.
+    """
+    days = np.array(sessions, dtype="datetime64[D]")
+    if (
+        days.ndim != 1
+        or len(days) == 0
+        or np.isnat(days).any()
+        or (np.diff(days.astype(np.int64)) <= 0).any()
+    ):
+        raise UsageError("a frame needs at least one session, and sessions must ascend without repeats")
+    rival = _rival(_benchmark(benchmark_returns, days))
+    months, quarter_ends, year_ends = _calendar(days)
+    trailing = _trailing(days)
+    long = np.array(
+        [_place(days, _months_before(days[-1], 12 * years)) for years in (3, 5, 10)], dtype=np.int64
+    )
+    marks = Marks(
+        months=_fixed(months),
+        quarter_ends=_fixed(quarter_ends),
+        year_ends=_fixed(year_ends),
+        trailing=_fixed(trailing),
+        long=_fixed(long),
+        long_years=_fixed((days[-1] - days[long]).astype(np.float64) / YEAR_DAYS),
+        years=float((days[-1] - days[0]).astype(np.int64)) / YEAR_DAYS,
+        month_start=_start(days, "datetime64[M]"),
+        year_start=_start(days, "datetime64[Y]"),
+        rival=rival,
+    )
+    days.flags.writeable = False
+    return Frame(sessions=days, marks=marks)
+
+
+def _fixed(values: NDArray[_Item]) -> NDArray[_Item]:
+    """``values``, made read-only: threads share them."""
+    values.flags.writeable = False
+    return values
+
+
+def _benchmark(given: ArrayLike | None, days: Dates) -> Series:
+    """(n,) returns, or (0,) for no benchmark."""
+    none = np.empty(0, dtype=np.float64)
+    if given is None:
+        return none
+    returns = np.array(given, dtype=np.float64)
+    if returns.shape != (len(days) - 1,):
+        raise UsageError(
+            f"the benchmark has {returns.size} returns for {len(days)} sessions",
+            hint=f"It needs {len(days) - 1}: one from each session to the next.",
+        )
+    gaps = np.flatnonzero(~np.isfinite(returns))
+    if len(gaps) == len(returns):
+        return none
+    if len(gaps):
+        raise UsageError(
+            f"the benchmark has no return on {len(gaps)} of {len(returns)} sessions",
+            session=str(days[gaps[0] + 1]),
+            hint="Choose a benchmark that has prices on every session of the run, or none.",
+        )
+    return returns
+
+
+def _rival(returns: Series) -> Rival:
+    """The benchmark's own sums, by the same rules as the kernel's."""
+    days = len(returns)
+    if days == 0:
+        return Rival(_fixed(returns), nan, nan, nan, 0, nan, 0, nan)
+    flat = float(returns.max() - returns.min()) <= FLAT
+    mean = math.fsum(returns) / days
+    up, down = returns[returns > 0], returns[returns < 0]
+    return Rival(
+        returns=_fixed(returns),
+        mean=mean,
+        squares=0.0 if flat else math.fsum((float(b) - mean) ** 2 for b in returns),
+        growth=math.prod(1.0 + float(b) for b in returns),
+        up_days=len(up),
+        up_annual=_annual(up),
+        down_days=len(down),
+        down_annual=_annual(down),
+    )
+
+
+def _annual(returns: Series) -> float:
+    """Growth over these days, annualized; NaN for none or after a total loss."""
+    growth = math.prod(1.0 + float(b) for b in returns)
+    if len(returns) == 0 or growth < 0:
+        return nan
+    return float(growth ** (252 / len(returns))) - 1.0
+
+
+def _calendar(days: Dates) -> tuple[Places, Places, Places]:
+    """`Marks.months`, `Marks.quarter_ends` and `Marks.year_ends`."""
+    month = days[1:].astype("datetime64[M]").astype(np.int64)
+    firsts = np.flatnonzero(np.diff(month, prepend=month[:1] - 1))
+    names = month[firsts]
+    months = np.append(firsts, len(month)).astype(np.int64)
+    ends = [(np.diff(names // size, append=-1) != 0).astype(np.int64) for size in (3, 12)]
+    return months, ends[0], ends[1]
+
+
+def _trailing(days: Dates) -> Places:
+    """`Marks.trailing`: one session, 7 and 14 days, then 1, 3, 6 and 12 calendar months."""
+    last = days[-1]
+    starts = [last - np.timedelta64(7, "D"), last - np.timedelta64(14, "D")]
+    starts += [_months_before(last, months) for months in (1, 3, 6, 12)]
+    return np.array([len(days) - 2, *(_place(days, start) for start in starts)], dtype=np.int64)
+
+
+def _months_before(day: np.datetime64, months: int) -> np.datetime64:
+    """The same day of the month so many months earlier, or the month's last when it is shorter."""
+    date = dt.date.fromisoformat(str(day))
+    year, month = divmod(date.year * 12 + date.month - 1 - months, 12)
+    length = calendar.monthrange(year, month + 1)[1]
+    return np.datetime64(dt.date(year, month + 1, min(date.day, length)), "D")
+
+
+def _place(days: Dates, start: np.datetime64) -> int:
+    """The first session on or after ``start``, or −1 when ``start`` is before the run."""
+    return -1 if start < days[0] else int(np.searchsorted(days, start))
+
+
+def _start(days: Dates, period: str) -> int:
+    """The last session before the last one's period, or 0 when the run starts within it."""
+    return max(0, int(np.searchsorted(days, days[-1].astype(period).astype("datetime64[D]"))) - 1)

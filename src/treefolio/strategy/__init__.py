@@ -1,0 +1,1 @@
+"""The strategy: a tree that says, for each session, what to hold."""

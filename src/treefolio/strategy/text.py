@@ -1,0 +1,188 @@
+"""The native text form: YAML or JSON ↔ Strategy. `docs/strategies.md` describes it.
+
+`parse` reads a text: first its structure (`yaml_text`, or `json_text` when it begins as JSON does), then
+its header here, then its tree (`nodes`), with every condition in it (`expression`). `write`, which stands
+in `treefolio.strategy.write`, is its inverse: ``parse(write(s), signatures) == s``.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from pathlib import PurePath
+from typing import TypeVar
+
+from treefolio.errors import FormatError, SpaceError
+from treefolio.strategy import expression, validate
+from treefolio.strategy.document import Document, Mapping, Scalar, Sequence, from_json
+from treefolio.strategy.nodes import TreeReader
+from treefolio.strategy.places import Literal
+from treefolio.strategy.signature import Signatures
+from treefolio.strategy.tree import (
+    REBALANCINGS,
+    Asset,
+    Constraint,
+    EmptyPolicy,
+    Node,
+    Rebalance,
+    Strategy,
+    Variable,
+    iterate,
+)
+from treefolio.strategy.validate import EMPTY_POLICIES, Checker, Limits
+from treefolio.strategy.variables import parse_spec, parse_value
+from treefolio.strategy.write import write
+from treefolio.strategy.yaml_text import from_yaml
+
+__all__ = ["is_json", "parse", "write"]
+
+Value = TypeVar("Value")
+_KEYS = ("name", "description", "rebalance", "empty", "variables", "constraints")
+_JSON_START = re.compile(r'\ufeff?\s*(?:\{\s*["}]|\[)')
+
+
+def is_json(text: str) -> bool:
+    """The text begins as a JSON object or list does; anything else is read as YAML."""
+    return _JSON_START.match(text) is not None
+
+
+def parse(
+    text: str, signatures: Signatures, *, source: str | None = None, limits: Limits | None = None
+) -> Strategy:
+    """The strategy that a text in the native form says, checked as `validate` checks.
+
+    Args:
+        signatures: of all indicators; fill in default parameters.
+        source: the file's name, for errors, and for the strategy's name where the text gives none.
+
+    Raises:
+        FormatError: damaged YAML or JSON.
+        StrategyError: no meaning; with source, line, column, path and mostly a hint.
+        LimitError: larger than the limits.
+    """
+    limits = limits or Limits()
+    if is_json(text):
+        document = from_json(text, source=source)
+    else:
+        document = from_yaml(text, source=source, depth=4 * limits.depth)
+    return _Header(signatures, source, limits).strategy(document)
+
+
+class _Header:
+    """Reads everything around the tree, and has the tree read once the variables are known."""
+
+    def __init__(self, signatures: Signatures, source: str | None, limits: Limits) -> None:
+        self.signatures = signatures
+        self.source = source
+        self.limits = limits
+        self.reader = self._tree_reader(())
+
+    def _tree_reader(self, variables: tuple[Variable, ...]) -> TreeReader:
+        return TreeReader(
+            signatures=self.signatures,
+            checker=Checker(variables, self.signatures),
+            limits=self.limits,
+            source=self.source,
+        )
+
+    def strategy(self, document: Document) -> Strategy:
+        if not isinstance(document, Mapping):
+            raise FormatError(
+                "a strategy is a mapping with the key tree", source=self.source, line=1, column=1
+            )
+        self.reader.check_keys(document, ("tree",), _KEYS, what="a strategy")
+        variables = self._variables(document)
+        self.reader = self._tree_reader(variables)
+        return Strategy(
+            name=self._text(document, "name", PurePath(self.source or "strategy").stem),
+            description=self._text(document, "description", ""),
+            rebalance=self._rebalance(document, variables),
+            empty=self._empty(document),
+            variables=variables,
+            constraints=self._constraints(document, variables),
+            root=self._root(document),
+        )
+
+    def _root(self, document: Mapping) -> Node:
+        tree = document.pairs["tree"][1]
+        root = self.reader.read(tree)
+        if not any(isinstance(item, Asset) for item in iterate(root)):
+            raise self.reader.error("the strategy never holds anything", tree, hint="Name a ticker.")
+        return root
+
+    def _text(self, document: Mapping, key: str, default: str) -> str:
+        return self.reader.text(document, key) if key in document.pairs else default
+
+    def _empty(self, document: Mapping) -> EmptyPolicy:
+        for policy in EMPTY_POLICIES:
+            if self._text(document, "empty", EMPTY_POLICIES[0]) == policy:
+                return policy
+        raise self.reader.error(
+            f"unknown policy for empty branches {self.reader.text(document, 'empty')!r}",
+            document.pairs["empty"][1],
+            hint=f"One of {', '.join(EMPTY_POLICIES)}.",
+        )
+
+    def _rebalance(self, document: Mapping, variables: tuple[Variable, ...]) -> Rebalance:
+        if "rebalance" not in document.pairs:
+            return Rebalance()
+        found = self.reader.scalar(document.pairs["rebalance"][1])
+        call = self.reader.parsed(found, expression.call)
+        if len(call.arguments) > 1:
+            raise self.reader.error("threshold has one corridor", found, hint="Write threshold(5%).")
+        corridor = call.arguments[0] if call.arguments else None
+        rules = {rule: rule for rule in REBALANCINGS}
+        made = Rebalance(rules.get(call.name, call.name), corridor)  # type: ignore[arg-type]  # checked next
+        self.reader.told(found, lambda: validate.check_rebalance(made, variables))
+        return made
+
+    def _variables(self, document: Mapping) -> tuple[Variable, ...]:
+        if "variables" not in document.pairs:
+            return ()
+        found = document.pairs["variables"][1]
+        if not isinstance(found, Mapping):
+            raise self.reader.error("variables need names", found, hint="Write variables: {hot: 70:85:1}.")
+        made: list[Variable] = []
+        for key, value in found.pairs.values():
+            made.append(self._variable(key, value))
+            self.reader.told(key, lambda: validate.check_variable(made[-1]))
+        return tuple(made)
+
+    def _variable(self, key: Scalar, document: Document) -> Variable:
+        """``70:85:1``, a list, or a mapping of default and values; the first value is the default."""
+        if not isinstance(document, Mapping):
+            values = self._values(document)
+            return Variable(key.text, values, values[0])
+        self.reader.check_keys(document, ("default",), ("values",), what=f"the variable {key.text!r}")
+        default = self._literal(self.reader.scalar(document.pairs["default"][1]))
+        values = self._values(document.pairs["values"][1]) if "values" in document.pairs else (default,)
+        return Variable(key.text, values, default)
+
+    def _values(self, document: Document) -> tuple[Literal, ...]:
+        if isinstance(document, Scalar):
+            return self._spaced(document, lambda: parse_spec(document.text))
+        if isinstance(document, Sequence) and document.items:
+            return tuple(self._literal(self.reader.scalar(each)) for each in document.items)
+        raise self.reader.error("a variable needs values", document, hint="Write 70:85:1 or [5, 10, 14].")
+
+    def _literal(self, document: Scalar) -> Literal:
+        """A number when it looks like one and has no quotation marks, else a word."""
+        return (
+            document.text if document.quoted else self._spaced(document, lambda: parse_value(document.text))
+        )
+
+    def _spaced(self, document: Scalar, read: Callable[[], Value]) -> Value:
+        try:
+            return read()
+        except SpaceError as error:
+            raise self.reader.error(error.message, document, hint=error.hint) from None
+
+    def _constraints(self, document: Mapping, variables: tuple[Variable, ...]) -> tuple[Constraint, ...]:
+        if "constraints" not in document.pairs:
+            return ()
+        made: list[Constraint] = []
+        for each in self.reader.sequence(document, "constraints").items:
+            scalar = self.reader.scalar(each)
+            made.append(self.reader.parsed(scalar, expression.constraint))
+            self.reader.told(scalar, lambda: validate.check_constraint(made[-1], variables))
+        return tuple(made)

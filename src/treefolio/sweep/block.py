@@ -1,0 +1,146 @@
+"""The loop of a sweep: for each combination, execute what changed, trade it, measure it.
+
+It runs without the GIL on one thread's work space; a run is a sweep of one combination.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from treefolio.engine.assemble import encode
+from treefolio.engine.compiled import Machine, Prepared
+from treefolio.engine.holdings import Holdings, row_of, update
+from treefolio.engine.interpret import execute, floats
+from treefolio.engine.portfolios import Store
+from treefolio.engine.program import Floats, Ints, Program, State
+from treefolio.engine.simulate import Rules
+from treefolio.engine.trading import Desk, Market, trade_root
+from treefolio.kernels import kernel
+from treefolio.metrics import METRICS, Frame, Marks, frame, measure
+
+Choices = NDArray[np.int64]
+
+
+@kernel
+def first_change(nest: Ints, choice: Ints, chosen: Ints) -> int:
+    """The outermost level whose variable changes, or the number of levels when none does."""
+    for level in range(nest.shape[0]):
+        if choice[nest[level]] != chosen[nest[level]]:
+            return level
+    return nest.shape[0]
+
+
+@kernel
+def sweep_rows(
+    program: Program,
+    state: State,
+    holdings: Holdings,
+    store: Store,
+    market: Market,
+    rules: Rules,
+    desk: Desk,
+    marks: Marks,
+    scratch: Floats,
+    nest: Ints,
+    choices: Ints,
+    encoded: Floats,
+    order: Ints,
+    root: int,
+    out: Floats,
+    bad: Ints,
+) -> int:
+    """Metrics of some combinations; returns how many of ``order`` were done before the store was full.
+
+    Args:
+        choices: (rows, axes) the position of each variable's value; encoded: (axes, values) as numbers.
+        order: those to compute, in this order; the results stand in the order of ``choices``.
+        out: (rows, metrics). bad: (rows,) the window's first session without a price, or −1.
+    """
+    for done in range(order.shape[0]):
+        j = order[done]
+        level = 0 if holdings.fresh[0] else first_change(nest, state.choice, choices[j])
+        for v in range(choices.shape[1]):
+            state.choice[v] = choices[j, v]
+            state.numbers[v] = encoded[v, choices[j, v]]
+        if level < nest.shape[0] or holdings.fresh[0]:
+            execute(program, state, level)
+            if not update(program, state, holdings, store, level):
+                return done
+        portfolios = row_of(holdings, state, root)
+        bad[j] = trade_root(floats(state, root), portfolios, store, market, rules, desk, holdings.first)
+        if bad[j] >= 0:
+            out[j, :] = np.nan
+        else:
+            measure(desk.returns, desk.activity, marks, scratch, out[j])
+    return order.shape[0]
+
+
+def lexicographic(choices: NDArray[np.int64], nest: Ints) -> Ints:
+    """The order of computing: by the outermost variable first, so that inner loops change the least."""
+    if choices.shape[1] == 0 or len(nest) == 0:
+        return np.arange(len(choices), dtype=np.int64)
+    keys = tuple(choices[:, v] for v in reversed(nest))
+    return np.lexsort(keys).astype(np.int64)
+
+
+def frame_of(prepared: Prepared) -> Frame:
+    """The frame of metrics for a prepared strategy's sessions and benchmark."""
+    rival = prepared.benchmark
+    return frame(prepared.sessions, None if rival is None else rival[1:] / rival[:-1] - 1.0)
+
+
+class Worker:
+    """One thread's work space, and the metrics that it computes with it."""
+
+    def __init__(self, prepared: Prepared, frame: Frame) -> None:
+        self.prepared = prepared
+        self.frame = frame
+        self.machine = Machine(prepared)
+        self.scratch = np.zeros(frame.scratch_size)
+        widest = max((len(values) for values in prepared.axes.values()), default=1)
+        self.encoded = np.zeros((len(prepared.axes), widest))
+        for v, values in enumerate(prepared.axes.values()):
+            self.encoded[v, : len(values)] = [encode(value) for value in values]
+
+    def measure(self, choices: Choices) -> tuple[Floats, Ints]:
+        """Metrics of some combinations.
+
+        Args:
+            choices: (rows, axes) the position of each variable's value.
+
+        Returns:
+            (rows, metrics) with NaN where undefined, and for each row the window's first session without
+            a needed price, or −1.
+        """
+        out = np.empty((len(choices), len(METRICS)))
+        bad = np.empty(len(choices), np.int64)
+        order = lexicographic(choices, self.prepared.tables.main.nest)
+        rows = np.ascontiguousarray(choices)
+        while len(order):
+            done = self._sweep(rows, order, out, bad)
+            order = order[done:]
+            if len(order):
+                self.machine.make_room()
+        return out, bad
+
+    def _sweep(self, choices: Choices, order: Ints, out: Floats, bad: Ints) -> int:
+        prepared, machine = self.prepared, self.machine
+        return sweep_rows(
+            machine.program,
+            machine.state,
+            machine.holdings,
+            machine.store,
+            prepared.market,
+            prepared.rules,
+            machine.desk,
+            self.frame.marks,
+            self.scratch,
+            prepared.tables.main.nest,
+            choices,
+            self.encoded,
+            order,
+            prepared.plan.graph.root,
+            out,
+            bad,
+        )

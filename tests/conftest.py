@@ -1,0 +1,21 @@
+"""What every test may use."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+from hypothesis import settings
+
+settings.register_profile("pinned", derandomize=True, deadline=None, max_examples=60)
+settings.load_profile("pinned")
+
+
+@pytest.fixture(scope="session")
+def shared() -> Path:
+    """The folder of private reference data: strategies, prices, golden answers."""
+    folder = Path(os.environ.get("TREEFOLIO_SHARED", Path(__file__).parents[2] / "shared"))
+    if not (folder / "SEMANTICS.md").exists():
+        pytest.skip(f"needs the private reference data, which is not at {folder.name}/ beside the checkout")
+    return folder
