@@ -24,10 +24,11 @@ from treefolio.market import calendar
         pytest.param("2024-01-06", "2024-01-07", [], id="a weekend"),
         pytest.param("2024-01-05", "2024-01-02", [], id="the wrong way round"),
         pytest.param(
-            "1951-01-05", "1951-01-08", ["1951-01-05", "1951-01-06", "1951-01-08"], id="Saturdays before 1952"
+            "1970-02-20", "1970-02-24", ["1970-02-20", "1970-02-24"], id="Washington's Birthday 1970"
         ),
-        pytest.param("0001-01-01", "1884-12-31", [], id="before the library"),
-        pytest.param("2201-01-01", "9999-12-31", [], id="after the library"),
+        pytest.param("1985-09-26", "1985-09-30", ["1985-09-26", "1985-09-30"], id="a hurricane"),
+        pytest.param("0001-01-01", "1970-01-02", ["1970-01-02"], id="from before what is known"),
+        pytest.param("2050-12-30", "9999-12-31", ["2050-12-30"], id="to after what is known"),
     ],
 )
 def test_sessions_of_known_days(first: str, last: str, expected: list[str]) -> None:
@@ -46,14 +47,11 @@ def test_sessions_are_the_library_s() -> None:
     assert ours.tolist() == [day.date() for day in theirs]
 
 
-def test_sessions_do_not_depend_on_what_is_kept() -> None:
-    """A stretch that reaches beyond the kept years has the same sessions inside them."""
-    wide = calendar.sessions(date(1989, 1, 1), date(2051, 12, 31))
-    kept = calendar.sessions(calendar.KEPT_FIRST, calendar.KEPT_LAST)
-    first = int(np.searchsorted(wide, kept[0]))
-    assert wide[first : first + len(kept)].tolist() == kept.tolist()
-    assert wide[first - 1].item() < calendar.KEPT_FIRST
-    assert wide[first + len(kept)].item() > calendar.KEPT_LAST
+def test_years_before_1990() -> None:
+    """Sessions by year, as the exchange counts them."""
+    counts = {1970: 254, 1971: 253, 1975: 253, 1980: 253, 1985: 252, 1987: 253, 1989: 252}
+    for year, count in counts.items():
+        assert len(calendar.sessions(date(year, 1, 1), date(year, 12, 31))) == count, year
 
 
 def test_kept_file_holds_the_derived_sessions(tmp_path: Path) -> None:
@@ -62,7 +60,7 @@ def test_kept_file_holds_the_derived_sessions(tmp_path: Path) -> None:
     derived = calendar.load(path)
     assert list(path.parent.iterdir()) == [path]
     assert calendar.load(path).tolist() == derived.tolist()
-    assert derived.tolist() == calendar.sessions(calendar.KEPT_FIRST, calendar.KEPT_LAST).tolist()
+    assert derived.tolist() == calendar.sessions(calendar.FIRST, calendar.LAST).tolist()
 
 
 def test_kept_file_is_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -70,7 +68,7 @@ def test_kept_file_is_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
     path = tmp_path / "sessions"
     derived = calendar.load(path)
 
-    def refuse(_first: date, _last: date) -> None:
+    def refuse() -> None:
         raise AssertionError("asked the library")
 
     monkeypatch.setattr(calendar, "_derived", refuse)
@@ -101,5 +99,5 @@ def test_works_without_a_writable_folder(tmp_path: Path) -> None:
     """A folder that cannot be made costs time, nothing else."""
     (tmp_path / "file").write_text("in the way")
     known = calendar.load(tmp_path / "file" / "sessions")
-    assert known[0].item() == date(1990, 1, 2)
-    assert known[-1].item() > calendar.KEPT_LAST - timedelta(days=5)
+    assert known[0].item() == date(1970, 1, 2)
+    assert known[-1].item() > calendar.LAST - timedelta(days=5)

@@ -62,10 +62,16 @@ ROWS = [
         id="holiday",
     ),
     pytest.param(
-        "0001-01-01,A,1\n", {"line": 2, "ticker": "A", "session": "0001-01-01"}, "0001-01-01", id="year 1"
+        "0001-01-01,A,1\n",
+        {"line": 2, "ticker": "A", "session": "0001-01-01"},
+        "0001-01-01 is outside",
+        id="year 1",
     ),
     pytest.param(
-        "9999-12-31,A,1\n", {"line": 2, "ticker": "A", "session": "9999-12-31"}, "9999-12-31", id="year 9999"
+        "9999-12-31,A,1\n",
+        {"line": 2, "ticker": "A", "session": "9999-12-31"},
+        "9999-12-31 is outside",
+        id="year 9999",
     ),
     pytest.param(
         "2024-01-02,A,1\n02.01.2024,A,1\n", {"line": 3}, "'02.01.2024' is not a date", id="German date"
@@ -200,6 +206,16 @@ def test_file_that_is_not_there(tmp_path: Path) -> None:
     assert caught.value.source == str(tmp_path / "price.csv")
     with pytest.raises(PriceError, match="no such file"):
         read_panel([tmp_path / "no" / "folder.csv"])
+
+
+@pytest.mark.parametrize("wanted", [None, ["A"]])
+def test_row_without_a_ticker(tmp_path: Path, wanted: list[str] | None) -> None:
+    """A price of nobody is an error whoever is wanted: it may be theirs."""
+    frame = pl.DataFrame({"date": [date(2024, 1, 2)] * 2, "ticker": ["A", None], "close": [1.0, 2.0]})
+    frame.write_parquet(tmp_path / "a.parquet")
+    with pytest.raises(PriceError) as caught:
+        read_panel([tmp_path / "a.parquet"], tickers=wanted)
+    assert caught.value.message == "there is no ticker (row 2)"
 
 
 def test_folder(tmp_path: Path) -> None:

@@ -405,6 +405,7 @@ ILL_CONDITIONED = {key for key in METRICS if key.endswith("contribution")} | {
     "smart_sortino",
     "smart_adjusted_sortino",
     "psr",
+    "serenity_index",
 }
 """Quotients of differences that can be rounding alone on the odd series that hypothesis finds."""
 
@@ -441,6 +442,7 @@ def outlier(rng) -> np.ndarray:
     [
         pytest.param(outlier, id="one outlier puts all others into one bucket"),
         pytest.param(lambda rng: rng.choice([0.0, 0.01, -0.01], 1000, p=[0.8, 0.1, 0.1]), id="few values"),
+        pytest.param(lambda rng: 0.01 + 3e-13 * (rng.random(5000) < 0.001), id="all but equal"),
         pytest.param(lambda rng: np.sort(rng.normal(0, 0.01, 1000)), id="ascending"),
         pytest.param(lambda rng: np.sort(rng.normal(0, 0.01, 1000))[::-1].copy(), id="descending"),
         pytest.param(lambda rng: rng.standard_cauchy(1000).clip(-0.99, 40) * 0.01, id="heavy tails"),

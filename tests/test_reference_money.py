@@ -180,6 +180,15 @@ def test_dust_is_not_traded():
     assert sorted(set(run.trades.session.tolist())) == [0, 2]
 
 
+def test_where_trading_is_free_dust_is_moved_and_still_no_order():
+    """The weights are the targets to the last bits, and the rows of the trades are the first two."""
+    panel = panel_of({"A": [100, 100 * (1 + 4e-10)], "B": [50, 50]})
+    run = backtest(HALVES, panel)
+    assert len(run.trades.session) == 2
+    assert run.weights[1].tolist() == pytest.approx([0.5, 0.5], abs=1e-15)
+    assert backtest(HALVES, panel, rule="weekly").weights[1, 0] > 0.5 + 5e-11
+
+
 def test_next_close_trades_the_decision_one_close_later():
     """Decided at 0, bought at 110 and 50; the decision of the last session is not traded."""
     run = backtest(HALVES, fill="next_close")

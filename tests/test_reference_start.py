@@ -35,7 +35,15 @@ def _walk(seed: int, listed: int) -> list[float]:
     return closes.tolist()
 
 
-PANEL = panel_of({"A": _walk(1, 0), "B": _walk(2, 0), "LATE": _walk(3, 20), "NONE": _walk(4, SESSIONS)})
+PANEL = panel_of(
+    {
+        "A": _walk(1, 0),
+        "B": _walk(2, 0),
+        "LATE": _walk(3, 20),
+        "NONE": _walk(4, SESSIONS),
+        "STEP": [1.0] * 19 + [2.0] * 41,
+    }
+)
 
 
 def reading(name: str, *params: float, ticker: str | None = "A", **place: float) -> Reading:
@@ -110,8 +118,9 @@ def test_branches_ranked_inside_ranked_branches_add_their_look_backs():
 
 
 def test_a_branch_that_held_what_had_no_price_waits_for_its_series():
-    """LATE is first priced at 20, and the branch's series starts there: its price then, RSI(10) at 30."""
-    assert started(rank(LATE, Equal((LATE, A)), by="rsi")).first == 30
+    """It turns from A to LATE at 19, a session too early: its series has a gap at 20 and begins at 21."""
+    early = If(reading("price", ticker="STEP") < 1.5, A, LATE)
+    assert started(rank(early, B)).first == 31
 
 
 def test_with_skip_nothing_moves_the_start():

@@ -19,18 +19,23 @@ from platformdirs import user_cache_path
 F = TypeVar("F", bound=Callable[..., object])
 
 
-KEPT_VERSIONS = 3
+KEPT_VERSIONS = 8
+CONSTANTS = ("graph/ops.py", "indicators/codes.py", "engine/execution.py", "metrics/table.py", "metrics/rows_")
+"""Modules without kernels whose constants kernels are compiled with."""
 
 
 def _source_digest() -> str:
-    """A digest of the package's code: Numba looks for changes only in a kernel's own file, and a kernel
-    holds copies of those that it calls.
+    """A digest of the code that kernels are made of.
+
+    Numba looks for changes only in a kernel's own file, and a kernel holds copies of those that it calls.
     """
     package = Path(__file__).parent
     digest = hashlib.sha256()
     for path in sorted(package.rglob("*.py")):
-        digest.update(str(path.relative_to(package)).encode())
-        digest.update(path.read_bytes())
+        name, code = path.relative_to(package).as_posix(), path.read_bytes()
+        if b"@kernel" in code or name.startswith(CONSTANTS):
+            digest.update(name.encode())
+            digest.update(code)
     return digest.hexdigest()[:16]
 
 

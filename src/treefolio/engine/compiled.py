@@ -108,9 +108,9 @@ def prepare(
     panel = windows.until(question.panel, question.end)
     built = build(strategy)
     check(built.graph, axes)
-    places = windows.used_at(strategy, axes)
+    held, read = derive.tickers(built.graph, axes)
     if question.missing == "error":
-        windows.require_tickers(panel, places)
+        windows.require_tickers(panel, held | read, strategy, axes)
     chosen = _corners(axes) if choices is None else choices
     all_starts = starts(built.graph, panel, axes, chosen)
     latest, row = _latest(panel, all_starts.root, latest_start)
@@ -121,10 +121,10 @@ def prepare(
             hint="A run needs at least two sessions: choose an earlier --start or a later --end.",
         )
     if question.missing == "error":
-        windows.require_prices(panel, window, places)
+        windows.require_prices(panel, window, held | read, strategy, axes)
     notes += windows.settling(built.graph, panel, axes, all_starts, window)
     plan = make_plan(built.graph, axes, window.first, len(panel.sessions))
-    holdable = tuple(sorted(derive.tickers(built.graph, axes)[0]))
+    holdable = tuple(sorted(held))
     rules = make_rules(question.execution, _corridor(strategy))
     tables = fill_tables(make_layout(plan), panel, holdable, (window.first, window.last), rules.cash)
     benchmark = _benchmark(panel, window, question)

@@ -11,9 +11,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from treefolio.engine.portfolios import FULL, Numbers, Store, intern
-from treefolio.engine.program import Ints, Program, State
-from treefolio.engine.shares import child, divide
+from treefolio.engine.portfolios import FULL, Numbers, Store, intern, intern_sums
+from treefolio.engine.program import Ints, Mask, Program, State
+from treefolio.engine.shares import child, children, divide, mix_weights
 from treefolio.graph.ops import Op
 from treefolio.kernels import kernel
 
@@ -28,6 +28,7 @@ class Holdings(NamedTuple):
         work: (rows, n) those of the program's own returns.
         seen: (rows, n) what weighted sums saw of their children; seen_at: (instructions,) the first row
             of each, or −1 where shares can change by themselves.
+        need: (rows, n) 1 where a row of `work` is asked for; elsewhere it may stay unknown (−1).
         fresh: (1,) 1 until everything was computed once.
         first: the window's first session.
         parts: (children,) work space.
@@ -37,6 +38,7 @@ class Holdings(NamedTuple):
     work: Numbers
     seen: Numbers
     seen_at: Ints
+    need: Mask
     fresh: Ints
     first: int
     parts: Numbers
@@ -58,6 +60,7 @@ def make_holdings(table: Numbers, program: Program, rows: int, variables: int, f
         work=np.zeros((rows, n), np.int32),
         seen=np.zeros((seen, n), np.int32),
         seen_at=seen_at,
+        need=np.ones((rows, n), np.uint8),
         fresh=np.ones(1, np.int64),
         first=first,
         parts=np.zeros(widest, np.int32),
@@ -92,31 +95,38 @@ def weigh_portfolio(program: Program, state: State, holdings: Holdings, store: S
 
 
 @kernel
-def update_weighted(program: Program, state: State, holdings: Holdings, store: Store, i: int) -> bool:
-    """The row of a weighting instruction; False when the store is full.
+def update_sum(program: Program, state: State, holdings: Holdings, store: Store, i: int) -> bool:
+    """The row of a weighted sum with fixed weights; False when the store is full.
 
-    A changed session is marked by a negative number in the row itself until it is looked up.
+    A session whose portfolio is not known has a negative number in the row until it is looked up.
     """
-    out = holdings.work[-1 - state.where[program.node[i]]]
-    seen = holdings.seen_at[i]
-    n = out.shape[0]
-    if seen < 0 or holdings.fresh[0]:
-        for k in range(n):
-            out[k] = -1
-    if seen >= 0:
-        for c in range(program.arg_at[i + 1] - program.arg_at[i]):
-            new = row_of(holdings, state, program.args[program.arg_at[i] + c])
-            old = holdings.seen[seen + c]
-            for k in range(n):
-                if new[k] != old[k]:
-                    out[k] = -1
-                    old[k] = new[k]
-    for k in range(n):
-        if out[k] < 0:
+    row = -1 - state.where[program.node[i]]
+    out = holdings.work[row]
+    first, count = holdings.seen_at[i], children(program, i)
+    if holdings.fresh[0]:
+        out[:] = -1
+    for c in range(count):
+        new = row_of(holdings, state, program.args[program.arg_at[i] + c])
+        old = holdings.seen[first + c]
+        for k in range(out.shape[0]):
+            if new[k] != old[k]:
+                out[k] = -1
+                old[k] = new[k]
+    mix_weights(program, state, i, state.shares)
+    seen = holdings.seen[first : first + count]
+    return intern_sums(store, seen, state.shares[:count], holdings.need[row], out)
+
+
+@kernel
+def update_weighted(program: Program, state: State, holdings: Holdings, store: Store, i: int) -> bool:
+    """The row of an instruction whose shares change by themselves; False when the store is full."""
+    row = -1 - state.where[program.node[i]]
+    for k in range(holdings.work.shape[1]):
+        if holdings.need[row, k]:
             number = weigh_portfolio(program, state, holdings, store, i, k)
             if number == FULL:
                 return False
-            out[k] = number
+            holdings.work[row, k] = number
     return True
 
 
@@ -134,6 +144,43 @@ def choose_portfolios(program: Program, state: State, holdings: Holdings, i: int
 
 
 @kernel
+def mark_needed(program: Program, state: State, holdings: Holdings, outputs: Ints) -> None:
+    """Sets `Holdings.need` for a program of which only ``outputs`` (graph nodes) are asked for."""
+    holdings.need[:] = 0
+    for node in outputs:
+        holdings.need[-1 - state.where[node]] = 1
+    for i in range(program.ops.shape[0] - 1, -1, -1):
+        op = program.ops[i]
+        if op == _LOOKUP or op < _SELECT:
+            continue
+        need = holdings.need[-1 - state.where[program.node[i]]]
+        if op == _SELECT:
+            first = program.arg_at[i]
+            row = state.where[program.args[first]]
+            mask = state.mask_table[row] if row >= 0 else state.mask_work[-1 - row]
+            need_where(state, holdings, program.args[first + 1], need, mask, 1)
+            need_where(state, holdings, program.args[first + 2], need, mask, 0)
+        else:
+            for c in range(children(program, i)):
+                need_where(state, holdings, child(program, i, c), need, need, 1)
+
+
+@kernel
+def need_where(state: State, holdings: Holdings, node: int, need: Mask, mask: Mask, bit: int) -> None:
+    """A branch is needed where its parent is needed and the parent's mask is ``bit``.
+
+    ``mask`` is over all sessions, or ``need`` itself.
+    """
+    row = state.where[node]
+    if row >= 0:
+        return
+    own = holdings.need[-1 - row]
+    offset = holdings.first if mask.shape[0] != need.shape[0] else 0
+    for k in range(need.shape[0]):
+        own[k] |= need[k] & (mask[offset + k] == bit)
+
+
+@kernel
 def update(program: Program, state: State, holdings: Holdings, store: Store, level: int) -> bool:
     """Brings the holdings of the instructions of ``level`` and inside it up to date.
 
@@ -145,6 +192,9 @@ def update(program: Program, state: State, holdings: Holdings, store: Store, lev
             continue
         if op == _SELECT:
             choose_portfolios(program, state, holdings, i)
+        elif holdings.seen_at[i] >= 0:
+            if not update_sum(program, state, holdings, store, i):
+                return False
         elif not update_weighted(program, state, holdings, store, i):
             return False
     holdings.fresh[0] = 0

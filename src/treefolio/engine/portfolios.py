@@ -17,7 +17,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from treefolio.engine.program import Floats, Ints
+from treefolio.engine.program import Floats, Ints, Mask
 from treefolio.kernels import kernel
 
 CASH, ABSENT_PORTFOLIO, FIRST_ASSET = 0, 1, 2
@@ -55,7 +55,7 @@ class Store(NamedTuple):
     dense: Floats
 
 
-def make_store(tickers: int, capacity: int = 1 << 12) -> Store:
+def make_store(tickers: int, capacity: int = 1 << 14) -> Store:
     """A store that knows cash, the absent portfolio and each asset."""
     capacity = max(capacity, 4 * (tickers + FIRST_ASSET))
     store = _allocate(tickers, capacity, 8 * capacity, 8 * capacity)
@@ -135,37 +135,120 @@ def hash_parts(parts: Numbers, shares: Floats, count: int) -> int:
 
 
 @kernel
-def same_parts(store: Store, number: int, parts: Numbers, shares: Floats, count: int) -> bool:
-    """Is portfolio ``number`` made of just these parts?"""
-    first = store.part_at[number]
-    if store.part_at[number + 1] - first != count:
-        return False
-    for k in range(count):
-        if store.part[first + k] != parts[k] or store.share[first + k] != shares[k]:
-            return False
-    return True
+def find(
+    slots: Ints,
+    key: NDArray[np.uint64],
+    part_at: Ints,
+    part: Numbers,
+    share: Floats,
+    h: int,
+    parts: Numbers,
+    shares: Floats,
+    count: int,
+) -> int:
+    """The number of the portfolio with these parts, or −1 − the slot that is free for it.
+
+    It takes the store's arrays one by one: passing all of them would cost more than the search.
+    """
+    mask = slots.shape[0] - 1
+    slot = h & mask
+    while slots[slot] >= 0:
+        number = slots[slot]
+        first = part_at[number]
+        if key[number] == h and part_at[number + 1] - first == count:
+            same = True
+            for k in range(count):
+                same &= part[first + k] == parts[k] and share[first + k] == shares[k]
+            if same:
+                return number
+        slot = (slot + 1) & mask
+    return -1 - slot
 
 
 @kernel
 def intern(store: Store, parts: Numbers, shares: Floats, count: int) -> int:
-    """The number of the portfolio Σ shares · parts, or FULL. All of ``shares[:count]`` are above 0."""
+    """The number of the portfolio Σ shares · parts, or FULL. None of ``shares[:count]`` is 0."""
     if count == 0:
         return ABSENT_PORTFOLIO
     if count == 1 and shares[0] == 1.0:
         return parts[0]
     h = hash_parts(parts, shares, count)
-    mask = store.slots.shape[0] - 1
-    slot = h & mask
-    while store.slots[slot] >= 0:
-        number = store.slots[slot]
-        if store.key[number] == h and same_parts(store, number, parts, shares, count):
-            return number
-        slot = (slot + 1) & mask
+    found = find(
+        store.slots, store.key, store.part_at, store.part, store.share, h, parts, shares, count
+    )
+    if found >= 0:
+        return found
     number = add(store, parts, shares, count)
     if number >= 0:
         store.key[number] = h
-        store.slots[slot] = number
+        store.slots[-1 - found] = number
     return number
+
+
+@kernel
+def intern_sums(store: Store, seen: Numbers, weights: Floats, need: Mask, out: Numbers) -> bool:
+    """Looks up the portfolios of a weighted sum on every session on which they are not known.
+
+    Args:
+        seen: (children, n) what the children hold. weights: (children,) of which absent ones are handed
+            back. need: (n,) 1 where it is asked for. out: (n,) negative where not known.
+
+    Returns False when the store is full.
+    """
+    count, n = seen.shape
+    parts = np.empty(count, np.int32)
+    shares = np.empty(count)
+    slots, key, part_at, part, share = store.slots, store.key, store.part_at, store.part, store.share
+    for k in range(n):
+        if out[k] >= 0 or not need[k]:
+            continue
+        if k > 0 and out[k - 1] >= 0 and same_column(seen, k):
+            out[k] = out[k - 1]
+            continue
+        size = gather(seen, weights, k, parts, shares)
+        if size == 0:
+            out[k] = ABSENT_PORTFOLIO
+            continue
+        h = hash_parts(parts, shares, size)
+        number = find(slots, key, part_at, part, share, h, parts, shares, size)
+        if number < 0:
+            number = intern(store, parts, shares, size)
+            if number == FULL:
+                return False
+        out[k] = number
+    return True
+
+
+@kernel
+def same_column(seen: Numbers, k: int) -> bool:
+    """Do the children hold on session k what they held on the session before?"""
+    for c in range(seen.shape[0]):
+        if seen[c, k] != seen[c, k - 1]:
+            return False
+    return True
+
+
+@kernel
+def gather(seen: Numbers, weights: Floats, k: int, parts: Numbers, shares: Floats) -> int:
+    """The present children's portfolios and shares on session k; returns how many there are.
+
+    What absent children have is handed back to the others, in proportion.
+    """
+    size = 0
+    absent = False
+    present = 0.0
+    for c in range(seen.shape[0]):
+        if seen[c, k] == ABSENT_PORTFOLIO:
+            absent = True
+            continue
+        present += weights[c]
+        if weights[c] != 0.0:
+            parts[size], shares[size] = seen[c, k], weights[c]
+            size += 1
+    if absent:
+        for c in range(size):
+            shares[c] = shares[c] / present
+    return size
 
 
 @kernel

@@ -17,7 +17,7 @@ from typing import cast
 
 from treefolio.engine.execution import Execution
 from treefolio.engine.reference_money import simulate
-from treefolio.engine.reference_tree import Tree, is_ranked, nodes_in, prices_of
+from treefolio.engine.reference_tree import Tree, nodes_in, prices_of
 from treefolio.engine.run import Missing, Run, Window
 from treefolio.errors import MissingPrices, WindowError
 from treefolio.indicators import INDICATORS
@@ -143,9 +143,7 @@ def _own_needs(tree: Tree, item: Item, starts: dict[int, Start]) -> list[Start]:
             readings.append(Reading("stdev_return", (item.volatility_window,)))
     if isinstance(item, InverseVolatility):
         readings.append(Reading("stdev_return", (item.window,)))
-    return [
-        _ranked_start(tree, item, child, reading, starts) for reading in readings for child in nodes_in(item)
-    ]
+    return [_ranked_start(tree, child, reading, starts) for reading in readings for child in nodes_in(item)]
 
 
 def _reading_start(tree: Tree, reading: Reading) -> Start:
@@ -154,12 +152,11 @@ def _reading_start(tree: Tree, reading: Reading) -> Start:
     return _first_value(tree.reading(reading, ticker), 0, cause)
 
 
-def _ranked_start(tree: Tree, parent: Item, child: Node, reading: Reading, starts: dict[int, Start]) -> Start:
+def _ranked_start(tree: Tree, child: Node, reading: Reading, starts: dict[int, Start]) -> Start:
     """When a candidate's score is known, a branch's only from decisions that were sound themselves."""
     series = tree.reading(reading, child)
     if isinstance(child, Asset):
         return _first_value(series, 0, f"{child.ticker}'s {_words(reading)} is first defined then")
-    assert is_ranked(parent, child)
     sound, cause = starts[id(child)]
     lookback = INDICATORS[str(reading.indicator)].lookback_sessions(*reading.params)
     earliest = sound + lookback + int(cast(float, reading.sessions_ago))

@@ -10,7 +10,7 @@ import math
 
 import numpy as np
 
-from treefolio.engine.program import Floats, Ints, Program, State
+from treefolio.engine.program import Floats, Program, State
 from treefolio.graph.ops import ABSENT, Op
 from treefolio.kernels import kernel
 
@@ -177,16 +177,16 @@ def divide(program: Program, state: State, i: int, t: int, out: Floats) -> int:
 
 
 @kernel
+def children(program: Program, i: int) -> int:
+    """How many children weighting instruction i has."""
+    args = program.arg_at[i + 1] - program.arg_at[i]
+    return 2 if program.ops[i] == _SCALE else args // group_size(program.ops[i])
+
+
+@kernel
 def child(program: Program, i: int, k: int) -> int:
     """The graph node of instruction i's k-th child."""
     op = program.ops[i]
     if op == _SCALE:
         return program.args[program.arg_at[i] + 1 + k]
     return program.args[program.arg_at[i] + group_size(op) * k]
-
-
-def child_nodes(op: Op, args: Ints) -> list[int]:
-    """The children among the arguments of a weighting node, in order."""
-    if op is Op.SCALE:
-        return [int(a) for a in args[1:]]
-    return [int(a) for a in args[:: group_size(int(op))]]

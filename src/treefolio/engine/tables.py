@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from treefolio.engine.assemble import Assembled, Layout, assemble, encode
-from treefolio.engine.holdings import Holdings, make_holdings, update
+from treefolio.engine.holdings import Holdings, make_holdings, mark_needed, update
 from treefolio.engine.interpret import execute
 from treefolio.engine.portfolios import (
     ABSENT_PORTFOLIO,
@@ -179,11 +179,14 @@ def _execute_stage(tables: Tables, part: Assembled) -> None:
     names = list(plan.axes)
     variable = part.stage.variables[0] if part.stage.variables else None
     chosen = np.zeros(len(names), np.int64)
+    returns = [node for node in part.stage.outputs if plan.graph.nodes[node].kind is Kind.RETURN]
+    outputs = np.array(returns, np.int64)
     for k in range(len(plan.axes[variable]) if variable else 1):
         if variable:
             chosen[names.index(variable)] = k
         choose(state, tables, chosen)
         execute(part.program, state, 0)
+        mark_needed(part.program, state, holdings, outputs)
         while not update(part.program, state, holdings, tables.store, 0):
             holdings.fresh[0] = 1
             tables.store = enlarged(tables.store, 4)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection
 
 import numpy as np
 
@@ -101,13 +101,15 @@ def used_at(strategy: Strategy, axes: Axes) -> dict[str, list[str]]:
     return places
 
 
-def require_prices(panel: Panel, window: Window, places: Mapping[str, Sequence[str]]) -> None:
+def require_prices(
+    panel: Panel, window: Window, tickers: Collection[str], strategy: Strategy, axes: Axes
+) -> None:
     """Nothing, when every ticker has a price on every session of the window.
 
     Raises:
         MissingPrices: it lists the gaps.
     """
-    holes = gaps(panel, sorted(places), window.first, window.last)
+    holes = gaps(panel, sorted(tickers), window.first, window.last)
     if not holes:
         return
     listed = "; ".join(f"{ticker} {a} to {b}" if a != b else f"{ticker} {a}" for ticker, a, b in holes[:12])
@@ -117,14 +119,19 @@ def require_prices(panel: Panel, window: Window, places: Mapping[str, Sequence[s
         f"prices are missing inside the run: {listed}{more}",
         ticker=ticker,
         session=str(begin),
-        path=places[ticker][0],
+        path=used_at(strategy, axes)[ticker][0],
         hint="Choose another window or other prices, or --missing skip, which leaves out what has no price.",
     )
 
 
-def require_tickers(panel: Panel, places: Mapping[str, Sequence[str]]) -> None:
-    """Nothing, when the panel has every ticker. Raises MissingPrices."""
-    check_tickers(panel, places)
+def require_tickers(panel: Panel, tickers: Collection[str], strategy: Strategy, axes: Axes) -> None:
+    """Nothing, when the panel has prices of every ticker.
+
+    Raises:
+        MissingPrices: it lists those that are missing, and where they are used.
+    """
+    if not all(ticker in panel for ticker in tickers):
+        check_tickers(panel, used_at(strategy, axes))
 
 
 def settling(graph: Graph, panel: Panel, axes: Axes, starts: Starts, window: Window) -> list[str]:

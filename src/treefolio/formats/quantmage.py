@@ -123,9 +123,11 @@ def _rebalance(document: Mapping[str, object], desk: Desk, place: Place) -> Reba
 
 def _note_settings(document: Mapping[str, object], desk: Desk, place: Place) -> None:
     """Settings of a run, which a strategy has none of."""
-    for key, value in document.items():
-        if key not in _DOCUMENT_KEYS and value not in (None, "", 0) and value != []:
-            desk.note("ignored", f"{key} ({shown(value)}) is a setting of a run, not of the strategy", place)
+    settings = [
+        f"{key} {shown(value)}" for key, value in document.items() if key not in _DOCUMENT_KEYS and value
+    ]
+    if settings:
+        desk.note("ignored", f"settings of a run, no part of the strategy: {', '.join(settings)}", place)
 
 
 @dataclass(frozen=True, slots=True)

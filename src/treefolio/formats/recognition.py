@@ -46,7 +46,7 @@ _KNOWN = f"Known formats: {'; '.join(FORMATS.values())}."
 _UTF16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 _BLANK = re.compile(r"(?:[\s,]++|;[^\n]*+)*+")
 _EDN_MAP = re.compile(r"\{(?:[\s,]++|;[^\n]*+)*+(?:[:;}]|#_)")
-_EDN_LIST = re.compile(r"\[(?:[\s,]++|;[^\n]*+)*+[(:;#]")
+_EDN_LIST = re.compile(r"\[(?:[\[\s,]++|;[^\n]*+)*+[(:#]")
 _TREE_KEY = re.compile(r"""^(?:tree|"tree"|'tree')[ \t]*:""", re.MULTILINE)
 _YAML_KEY = re.compile(r"^([A-Za-z_][\w-]*)[ \t]*:(?:[ \t\r]|$)", re.MULTILINE)
 _FLOW = re.compile(r"""\{\s*+(?=\w)(?=.*\btree["']?\s*:)""", re.DOTALL)
@@ -193,9 +193,9 @@ def _from_native(text: str, desk: Desk) -> tuple[Strategy, str]:
 def _from_value(value: object, desk: Desk, depth: int, kind: str) -> tuple[Strategy, str]:
     """The strategy in a JSON or EDN value, through wrappers and strings that hold a document."""
     for _ in range(_DEEPEST_WRAPPING):
-        if isinstance(value, str) and not isinstance(value, Form) and depth < _DEEPEST_WRAPPING:
+        if type(value) is str and depth < _DEEPEST_WRAPPING:
             return _from_string(value, desk, depth + 1)
-        if is_dsl(value):
+        if isinstance(value, Form) or is_dsl(value):
             return read_dsl(value, desk), COMPOSER_DSL
         if isinstance(value, list) and len(value) == 1:
             value = value[0]
@@ -225,10 +225,14 @@ def _from_string(value: str, desk: Desk, depth: int) -> tuple[Strategy, str]:
 
 def _note_request(request: Mapping[str, object], wrapper: str, desk: Desk) -> None:
     """What stands beside the strategy in a request is about a run."""
-    place = Place("request", None, request)
-    for key, value in request.items():
-        if key != wrapper and value not in (None, ""):
-            desk.note("ignored", f"{key} ({shown(value)}) is a setting of a run, not of the strategy", place)
+    settings = [
+        f"{key} {shown(value)}"
+        for key, value in request.items()
+        if key != wrapper and value not in (None, "", [])
+    ]
+    if settings:
+        place = Place("request", None, request)
+        desk.note("ignored", f"settings of a run, no part of the strategy: {', '.join(settings)}", place)
 
 
 def _unknown(value: object, desk: Desk) -> tuple[Strategy, str]:

@@ -1,12 +1,12 @@
 """The sessions of the New York Stock Exchange, as ``exchange_calendars`` knows them.
 
-Importing that library and building its calendar takes half a second, the sessions themselves are 60 KB.
-So they are derived once for each version of the library and kept in the user's cache folder. The file
-carries a checksum: whatever is wrong with it, it is derived and written anew. Without a writable folder
-everything works, only slower.
+Importing that library and building its calendar takes a quarter of a second and more, the sessions themselves
+are 45 KB. So they are derived once for each version of the library and kept in the user's cache folder. The
+file carries a checksum: whatever is wrong with it, it is derived and written anew. Without a writable
+folder everything works, only slower.
 
-The calendar is built from a stated first day: the library's default moves with today's date. Sessions later
-than the last announced holiday are a projection, as the library makes it.
+The calendar is built between stated days: the library's defaults move with today's date. It knows no
+holidays before 1970, so neither do we know sessions then. What lies in the future is its projection.
 """
 
 from __future__ import annotations
@@ -27,48 +27,40 @@ from platformdirs import user_cache_path
 
 Dates = NDArray[np.datetime64]
 
-KEPT_FIRST = date(1990, 1, 1)
-KEPT_LAST = date(2050, 12, 31)
-LIBRARY_FIRST = date(1885, 1, 1)
-"""Before it the library has only a guess at the trading week."""
-LIBRARY_LAST = date(2200, 12, 31)
-"""Nanosecond timestamps, which the library uses, end in 2262."""
+FIRST = date(1970, 1, 1)
+LAST = date(2050, 12, 31)
+"""Sessions are known from FIRST to LAST."""
 DIGEST_BYTES = hashlib.sha256().digest_size
 
 
 def sessions(first: date, last: date) -> Dates:
     """NYSE sessions from `first` to `last`, both included: datetime64[D], ascending, read-only.
 
-    Days before 1885 or after 2200 are no sessions. Empty when `first` is after `last`.
+    Only those from FIRST to LAST are known. Empty when `first` is after `last`.
     """
-    first, last = max(first, LIBRARY_FIRST), min(last, LIBRARY_LAST)
-    if first >= KEPT_FIRST and last <= KEPT_LAST:
-        known = _kept()
-    else:
-        known = _derived(min(first, KEPT_FIRST), max(last, KEPT_LAST))
-    low, high = np.searchsorted(known, [np.datetime64(first, "D"), np.datetime64(last, "D") + 1])
-    return known[low:high]
+    known = _kept()
+    ends = np.array([first, last], dtype="datetime64[D]")
+    return known[np.searchsorted(known, ends[0]) : np.searchsorted(known, ends[1], side="right")]
 
 
 @lru_cache(maxsize=1)
 def _kept() -> Dates:
-    """The sessions from KEPT_FIRST to KEPT_LAST, from the user's cache when it has them."""
-    name = f"XNYS-{KEPT_FIRST}-{KEPT_LAST}-{version('exchange_calendars')}.sessions"
+    """All known sessions, from the user's cache when it has them."""
+    name = f"XNYS-{FIRST}-{LAST}-{version('exchange_calendars')}.sessions"
     return load(user_cache_path("treefolio") / "calendar" / name)
 
 
 def load(path: Path) -> Dates:
-    """The sessions from KEPT_FIRST to KEPT_LAST, from the file at `path`: made anew unless it is sound."""
+    """All known sessions, from the file at `path`: made anew unless it is sound."""
     known = _read(path)
     if known is None:
-        known = _derived(KEPT_FIRST, KEPT_LAST)
+        known = _derived()
         with contextlib.suppress(OSError):  # a cache that cannot be written costs time, nothing else
             _write(path, known)
     return known
 
 
-@lru_cache(maxsize=4)
-def _derived(first: date, last: date) -> Dates:
+def _derived() -> Dates:
     """The sessions as the library derives them."""
     from exchange_calendars import get_calendar  # noqa: PLC0415 - takes 0.3 s
 
@@ -76,7 +68,7 @@ def _derived(first: date, last: date) -> Dates:
         warnings.simplefilter(
             "ignore", DeprecationWarning
         )  # between that library and pandas, not for our users
-        calendar = get_calendar("XNYS", start=first.isoformat(), end=last.isoformat())
+        calendar = get_calendar("XNYS", start=FIRST.isoformat(), end=LAST.isoformat())
     known: Dates = calendar.sessions.to_numpy().astype("datetime64[D]")
     known.flags.writeable = False
     return known

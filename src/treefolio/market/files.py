@@ -133,8 +133,12 @@ def _tickers(table: Table, wanted: frozenset[str] | None) -> set[str]:
     if layout.ticker is None:
         names = set(layout.wide)
     else:
+        ticker = pl.col(layout.ticker)
+        scan = (
+            table.scan if wanted is None else table.scan.filter(ticker.cast(pl.String).is_in(sorted(wanted)))
+        )
         with _said_clearly(table.origin.name):
-            column = table.scan.select(pl.col(layout.ticker).unique()).collect().to_series()
+            column = scan.select(ticker.unique()).collect().to_series()
         names = set(column.cast(pl.String).drop_nulls().to_list())
     return names if wanted is None else names & wanted
 
@@ -143,18 +147,22 @@ def _collected(table: Table, tickers: set[str]) -> Rows:
     """The rows of `tickers` that have a price."""
     layout, origin = table.layout, table.origin
     if layout.ticker is None:
+        scan, make = table.scan, wide_rows
         needed = [layout.date, *(name for name in layout.wide if name in tickers)]
-        kept = pl.any_horizontal(pl.col(needed).is_not_null())  # a blank line of a CSV file is no row
+        filled = needed
     else:
+        # Rows without a ticker are read too: those with a price are an error.
+        ticker = pl.col(layout.ticker)
+        scan = table.scan.filter(ticker.cast(pl.String).is_in(sorted(tickers)) | ticker.is_null())
+        make = long_rows
         bars = (layout.raw_close, *layout.bars.values()) if layout.bars else ()
         each = (layout.date, layout.ticker, layout.price, layout.volume, *bars)
         needed = list(dict.fromkeys(name for name in each if name))
-        ticker = pl.col(layout.ticker)
-        nameless = ticker.is_null() & pl.col(layout.price).is_not_null()  # kept, for the error it is
-        kept = ticker.cast(pl.String).is_in(sorted(tickers)) | nameless
+        filled = [layout.ticker, layout.price]
     with _said_clearly(origin.name):
-        frame = table.scan.filter(kept).select(ROW, *needed).collect()
-    return wide_rows(frame, layout, origin) if layout.ticker is None else long_rows(frame, layout, origin)
+        frame = scan.select(ROW, *needed).collect()
+    blank = pl.all_horizontal(pl.col(filled).is_null())  # such as an empty line of a CSV file
+    return make(frame.filter(~blank), layout, origin)
 
 
 @contextlib.contextmanager

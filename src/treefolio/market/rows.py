@@ -182,6 +182,11 @@ def _check_calendar(rows: Rows) -> None:
     """Raise when a date is no NYSE session."""
     if not len(rows.day):
         return
+    unknown = (rows.day < np.datetime64(calendar.FIRST)) | (rows.day > np.datetime64(calendar.LAST))
+    if unknown.any():
+        at = int(np.argmax(unknown))
+        message = f"sessions are known from {calendar.FIRST} to {calendar.LAST}; {rows.day[at]} is outside"
+        raise rows.error(message, at=at, hint="Leave out the rows of other years.")
     known = calendar.sessions(rows.day.min().item(), rows.day.max().item())
     place = np.searchsorted(known, rows.day)
     inside = place < len(known)

@@ -21,7 +21,8 @@ from numpy.typing import ArrayLike, NDArray
 
 from treefolio.errors import UsageError
 from treefolio.kernels import kernel
-from treefolio.metrics.frames import Frame, Marks, Rival
+from treefolio.metrics.frames import Frame
+from treefolio.metrics.marks import Marks, Rival
 from treefolio.metrics.passes import Moments, Path, Periods, Sums, moments, path, periods, sums, versus
 from treefolio.metrics.table import ACTIVITY_KEYS, AT, METRICS, Activity
 from treefolio.metrics.tails import Tails, tails
@@ -156,7 +157,8 @@ def _write_drawdown(out: Series, n: int, way: Path) -> None:
     out[AT.drawdowns] = way.episodes.number
     out[AT.time_under_water] = way.episodes.sessions / n
     out[AT.pain_index] = way.drops / n
-    out[AT.ulcer_index] = math.sqrt(way.drop_squares / (n - 1))
+    if n > 1:
+        out[AT.ulcer_index] = math.sqrt(way.drop_squares / (n - 1))
 
 
 @kernel
@@ -252,8 +254,9 @@ def _write_ratios(out: Series, n: int, first: Sums, second: Moments, way: Path) 
     out[AT.martin_ratio] = out[AT.cagr] / out[AT.ulcer_index]
     mean_drop = way.drops / n
     drop_deviation = math.sqrt(max(0.0, way.drop_squares - n * mean_drop * mean_drop) / (n - 1))
-    pitfall = (mean_drop - _NORMAL_SHORTFALL * drop_deviation) / deviation
-    out[AT.serenity_index] = first.total / (out[AT.ulcer_index] * pitfall)
+    if deviation > 0.0:
+        pitfall = (mean_drop - _NORMAL_SHORTFALL * drop_deviation) / deviation
+        out[AT.serenity_index] = first.total / (out[AT.ulcer_index] * pitfall)
     _write_wins(out, n, first)
 
 

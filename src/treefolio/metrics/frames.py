@@ -1,7 +1,7 @@
 """The frame: what all runs over the same sessions, against the same benchmark, have in common.
 
 `frame` works out, once, where months, quarters and years end, where trailing returns start, and what the
-benchmark did. Kernels take it as `Marks`, a named tuple of plain arrays.
+benchmark did. Kernels take it as `treefolio.metrics.marks.Marks`.
 """
 
 from __future__ import annotations
@@ -9,15 +9,19 @@ from __future__ import annotations
 import calendar
 import datetime as dt
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from math import nan
-from typing import NamedTuple, TypeVar
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from treefolio.errors import UsageError
+from treefolio.metrics.marks import Marks, Rival
+from treefolio.metrics.passes import FLAT
+from treefolio.metrics.tails import BUCKETS
 
 Series = NDArray[np.float64]
 Places = NDArray[np.int64]
@@ -25,54 +29,9 @@ Dates = NDArray[np.datetime64]
 _Item = TypeVar("_Item", bound=np.generic)
 
 YEAR_DAYS = 365.25
-BUCKETS = 256
-"""Buckets of the histogram by which the kernel finds order statistics."""
-FLAT = 1e-13
-"""Returns that differ by no more differ by rounding: they have no variance (and no Sharpe ratio of 1e13)."""
 
 
-class Rival(NamedTuple):
-    """The benchmark, of which a row needs only these sums. Annual: growth^(252 / days) − 1."""
-
-    returns: Series
-    """(n,), or (0,) when there is no benchmark."""
-    mean: float
-    squares: float
-    """Σ(b − mean)²; exactly 0 when all are equal, by `FLAT`."""
-    growth: float
-    """Π(1 + b)."""
-    up_days: int
-    """Days with b > 0."""
-    up_annual: float
-    down_days: int
-    down_annual: float
-
-
-class Marks(NamedTuple):
-    """A frame as kernels take it. Places count returns: place i is the return of session i + 1."""
-
-    months: Places
-    """(months + 1,) the place of each calendar month's first return, then n."""
-    quarter_ends: Places
-    """(months,) 1 where the month is the last of its quarter in the run, else 0."""
-    year_ends: Places
-    """(months,) 1 where the month is the last of its year in the run, else 0."""
-    trailing: Places
-    """(7,) the session from which the last 1 d, 1 w, 2 w, 1 m, 3 m, 6 m, 1 y count; −1: before the run."""
-    long: Places
-    """(3,) likewise for 3, 5 and 10 years."""
-    long_years: Series
-    """(3,) years of 365.25 days from there to the last session."""
-    years: float
-    """Years of 365.25 days from the first session to the last."""
-    month_start: int
-    """The session from which the month to date is counted: the last before it, or the first of all."""
-    year_start: int
-    """Likewise for the year to date."""
-    rival: Rival
-
-
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, eq=False)
 class Frame:
     """The sessions of a run and its benchmark, prepared for `treefolio.metrics.measure`.
 
@@ -83,6 +42,10 @@ class Frame:
 
     sessions: Dates
     marks: Marks
+
+    def __reduce__(self) -> tuple[Callable[..., Frame], tuple[Dates, Series | None]]:
+        """Built anew where it is unpickled, so that its arrays are read-only there as well."""
+        return frame, (self.sessions, self.marks.rival.returns if self.marks.rival.returns.size else None)
 
     @property
     def returns(self) -> int:
@@ -182,11 +145,13 @@ def _rival(returns: Series) -> Rival:
 
 
 def _annual(returns: Series) -> float:
-    """Growth over these days, annualized; NaN for none or after a total loss."""
+    """Growth over these days, annualized; NaN for none, below a total loss, and beyond floating point."""
     growth = math.prod(1.0 + float(b) for b in returns)
     if len(returns) == 0 or growth < 0:
         return nan
-    return float(growth ** (252 / len(returns))) - 1.0
+    with np.errstate(over="ignore"):
+        annual = float(np.float64(growth) ** (252 / len(returns))) - 1.0
+    return annual if math.isfinite(annual) else nan
 
 
 def _calendar(days: Dates) -> tuple[Places, Places, Places]:

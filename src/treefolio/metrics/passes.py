@@ -21,10 +21,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from treefolio.kernels import kernel
-from treefolio.metrics.frames import FLAT, Marks, Rival
+from treefolio.metrics.marks import Marks, Rival
 
 Series = NDArray[np.float64]
 Places = NDArray[np.int64]
+
+FLAT = 1e-13
+"""Returns that differ by no more differ by rounding: they have no variance (and no Sharpe ratio of 1e13)."""
 
 
 class Sums(NamedTuple):

@@ -163,7 +163,7 @@ DRAWDOWN = (
         label="Current drawdown",
         unit="fraction",
         convention="the last session's loss from the highest value so far, positive",
-        oracle="empyrical.drawdown_series",
+        oracle="empyrical.stats.drawdown_series",
         better="low",
     ),
     Metric(
@@ -194,7 +194,7 @@ DRAWDOWN = (
         label="Time under water",
         unit="fraction",
         convention="share of the n sessions after the first that are below the highest value so far",
-        oracle="definition: share of empyrical.drawdown_series below 0",
+        oracle="definition: share of empyrical.stats.drawdown_series below 0",
         better="low",
     ),
     Metric(
@@ -202,7 +202,7 @@ DRAWDOWN = (
         label="Pain index",
         unit="fraction",
         convention="mean drawdown over the n sessions after the first, positive",
-        oracle="definition: mean of empyrical.drawdown_series",
+        oracle="definition: mean of empyrical.stats.drawdown_series",
         better="low",
     ),
     Metric(

@@ -22,11 +22,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from treefolio.kernels import kernel
-from treefolio.metrics.frames import BUCKETS
 
 Series = NDArray[np.float64]
 Places = NDArray[np.int64]
 
+BUCKETS = 256
 WIDTH = 3.0
 """Standard deviations on each side of the mean that the histogram spreads over its buckets."""
 
@@ -57,7 +57,7 @@ def tails(returns: Series, low: float, high: float, mean: float, deviation: floa
     ends = scratch[n + BUCKETS : n + 2 * BUCKETS].view(np.int64)
     base = max(low, mean - WIDTH * deviation)
     scale = BUCKETS / (min(high, mean + WIDTH * deviation) - base)
-    if not np.isfinite(scale):
+    if not 0.0 < scale < np.inf:
         base, scale = low, 0.0
     five, ten = (n + 19) // 20, (n + 9) // 10
     low_rank = min(n - 1, int(0.05 * (n + 1)) + 1)

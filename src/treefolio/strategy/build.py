@@ -13,7 +13,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import TypeAlias
 
-from treefolio.errors import UsageError
+from treefolio.errors import SpaceError, UsageError
+from treefolio.strategy import expression
+from treefolio.strategy.places import Literal
 from treefolio.strategy.signature import Signature, bind
 from treefolio.strategy.tree import (
     AllOf,
@@ -23,6 +25,7 @@ from treefolio.strategy.tree import (
     Compare,
     Condition,
     Empty,
+    EmptyPolicy,
     EnterExit,
     Equal,
     Filter,
@@ -34,14 +37,19 @@ from treefolio.strategy.tree import (
     NumberLike,
     Operand,
     Reading,
+    Rebalance,
     Scale,
     Specified,
+    Strategy,
     Switch,
     Var,
+    Variable,
     Word,
     as_operand,
 )
 from treefolio.strategy.tree import If as IfNode
+from treefolio.strategy.validate import validate
+from treefolio.strategy.variables import parse_spec
 
 Branch: TypeAlias = "Node | Word | Sequence[Node | Word]"
 """A node, a ticker, or a list of these that is weighted equally."""
@@ -89,10 +97,11 @@ def var(name: str) -> Var:
 def reading(signature: Signature, *args: Word | NumberLike, **parameters: NumberLike) -> Reading:
     """An indicator of a ticker, ``reading(rsi, "TQQQ", 10)``, or of a ranked branch, ``reading(rsi, 10)``.
 
-    A first argument that is a string is the ticker. A variable is one when it comes first and there are
-    more arguments than the indicator has parameters, or none of its parameters is needed.
+    A first argument that is a string is the ticker. So is a variable that comes first, when all parameters
+    are given behind it.
 
     Raises:
+        UsageError: a word where a number belongs.
         StrategyError: a parameter that is missing, unknown or out of range.
     """
     ticker: Word | None = None
@@ -198,7 +207,7 @@ def bottom(
 
 
 def scale(by: Reading, low: NumberLike, high: NumberLike, *, start: Branch, end: Branch) -> Scale:
-    """All in ``start`` where the indicator is at ``low``, all in ``end`` at ``high``, in proportion between."""
+    """All in ``start`` at ``low``, all in ``end`` at ``high``, in proportion between the two."""
     return Scale(by, low, high, node(start), node(end))
 
 
@@ -211,3 +220,46 @@ def switch(conditions: Iterable[Condition], branches: Iterable[Branch | None]) -
 def enter_exit(enter: Condition, exit_: Condition, then: Branch, otherwise: Branch = empty) -> EnterExit:
     """``then`` from when ``enter`` holds until ``exit`` does."""
     return EnterExit(enter, exit_, node(then), node(otherwise))
+
+
+def strategy(
+    name: str,
+    root: Branch,
+    *,
+    variables: Mapping[str, str | Iterable[Literal] | Variable] | None = None,
+    constraints: Iterable[str] = (),
+    rebalance: str = "daily",
+    empty_policy: EmptyPolicy = "redistribute",
+    description: str = "",
+) -> Strategy:
+    """A strategy, checked: ``strategy("Hot", If(…), variables={"hot": "70:85:1"}, rebalance="weekly")``.
+
+    Args:
+        variables: names with their values, the first being the default, or with a whole `Variable`.
+        constraints: as the text form writes them: ``$fast < $slow``.
+        rebalance: as the text form writes it: ``threshold(5%)``.
+
+    Raises:
+        StrategyError, SpaceError: something in it has no meaning.
+    """
+    call = expression.call(rebalance)
+    made = Strategy(
+        name=name,
+        root=node(root),
+        variables=tuple(_variable(key, values) for key, values in (variables or {}).items()),
+        constraints=tuple(expression.constraint(each) for each in constraints),
+        rebalance=Rebalance(call.name, *call.arguments),  # type: ignore[arg-type]  # validate sees to it
+        empty=empty_policy,
+        description=description,
+    )
+    validate(made)
+    return made
+
+
+def _variable(name: str, values: str | Iterable[Literal] | Variable) -> Variable:
+    if isinstance(values, Variable):
+        return values
+    listed = parse_spec(values) if isinstance(values, str) else tuple(values)
+    if not listed:
+        raise SpaceError(f"the variable {name!r} has no value")
+    return Variable(name, listed, listed[0])

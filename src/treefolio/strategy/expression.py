@@ -4,8 +4,9 @@
 
 `condition` reads a condition, `reading` an indicator of a ticker, `ranking` the head of a filter,
 `constraint` a comparison of variables; `number`, `ticker` and `call` read what else a strategy's text
-contains. The words come from `treefolio.strategy.tokens`; `treefolio.strategy.spelling` writes all of it
-back. The grammar, loosest first (where a number stands, a ``$variable`` may stand, likewise for a ticker,
+contains. The words come from `treefolio.strategy.tokens`, operands from `treefolio.strategy.operands`;
+`treefolio.strategy.spelling` writes all of it back. The grammar, loosest first (where a number stands,
+a ``$variable`` may stand, likewise for a ticker,
 a comparator and an indicator):
 
     condition   either {"or" either}
@@ -23,12 +24,13 @@ Nesting is kept on a list, not on Python's stack: it is bounded by the length of
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Literal, TypeVar
 
-from treefolio.errors import StrategyError, did_you_mean
-from treefolio.strategy.signature import Signatures, bind
-from treefolio.strategy.tokens import Token, Tokens
+from treefolio.errors import did_you_mean
+from treefolio.strategy import operands
+from treefolio.strategy.signature import Signatures
+from treefolio.strategy.tokens import CONNECTIVES, Token, Tokens
 from treefolio.strategy.tree import (
     COMPARATORS,
     DIRECTIONS,
@@ -36,12 +38,10 @@ from treefolio.strategy.tree import (
     AnyOf,
     Compare,
     Condition,
-    Constant,
     Constraint,
     Lasting,
     NoneOf,
     NumberLike,
-    Operand,
     Reading,
     Term,
     Var,
@@ -54,11 +54,6 @@ COMBINERS: dict[str, Callable[[tuple[Condition, ...]], Condition]] = {
     "any": AnyOf,
     "none": NoneOf,
 }
-CONNECTIVES = ("and", "or", "not", "for", *COMBINERS)
-
-UNQUOTED = "Within [ ] or { } put quotation marks around an expression that has a comma."
-NO_NUMBERS = ("nan", "inf", "infinity")
-
 Value = TypeVar("Value")
 
 
@@ -94,7 +89,7 @@ def reading(text: str, signatures: Signatures) -> Reading:
     Raises:
         StrategyError: with line and column within the text.
     """
-    return _whole(text, lambda tokens: _only_reading(tokens, signatures, ranked=False))
+    return _whole(text, lambda tokens: operands.reading(tokens, signatures, ranked=False))
 
 
 def ranking(text: str, signatures: Signatures) -> Ranking:
@@ -121,7 +116,7 @@ def number(text: str) -> NumberLike:
     Raises:
         StrategyError: with line and column within the text.
     """
-    return _whole(text, _number)
+    return _whole(text, operands.number)
 
 
 def ticker(text: str) -> Word:
@@ -130,7 +125,7 @@ def ticker(text: str) -> Word:
     Raises:
         StrategyError: with line and column within the text.
     """
-    return _whole(text, _ticker)
+    return _whole(text, operands.ticker)
 
 
 def call(text: str) -> Call:
@@ -259,7 +254,7 @@ def _close(tokens: Tokens, level: _Level) -> None:
 
 def _lasting(tokens: Tokens, found: Condition) -> Condition:
     while tokens.accept("for"):
-        sessions = _number(tokens)
+        sessions = operands.number(tokens)
         if not tokens.accept("session", "sessions"):
             raise tokens.error(f"expected 'sessions', found {tokens.next}", hint="Write: for 3 sessions.")
         found = Lasting(found, sessions)
@@ -267,9 +262,9 @@ def _lasting(tokens: Tokens, found: Condition) -> Condition:
 
 
 def _comparison(tokens: Tokens, signatures: Signatures) -> Condition:
-    left = _operand(tokens, signatures)
+    left = operands.operand(tokens, signatures)
     comparator = _comparator(tokens)
-    return Compare(left, comparator, _operand(tokens, signatures))
+    return Compare(left, comparator, operands.operand(tokens, signatures))
 
 
 def _comparator(tokens: Tokens) -> Word:
@@ -281,169 +276,6 @@ def _comparator(tokens: Tokens) -> Word:
     raise tokens.error(f"expected a comparator, found {tokens.next}", hint=hint)
 
 
-def _operand(tokens: Tokens, signatures: Signatures, *, ranked: bool = False) -> Operand:
-    """``scale * reading + offset``, or a number alone."""
-    start = tokens.next
-    factors = [_factor(tokens, signatures, ranked=ranked)]
-    if tokens.accept("*"):
-        factors.append(_factor(tokens, signatures, ranked=ranked))
-    readings = [factor for factor in factors if isinstance(factor, Reading)]
-    if len(readings) > 1:
-        raise tokens.error("an indicator can be multiplied by a number only", start)
-    offset = _offset(tokens)
-    if not readings:
-        value = factors[0]
-        if len(factors) > 1 or offset is not None or isinstance(value, Reading):
-            raise tokens.error("arithmetic needs an indicator", start, hint="Write the result itself.")
-        return Constant(value)
-    scales = [factor for factor in factors if not isinstance(factor, Reading)]
-    return replace(readings[0], scale=scales[0] if scales else 1, offset=0 if offset is None else offset)
-
-
-def _factor(tokens: Tokens, signatures: Signatures, *, ranked: bool) -> Reading | NumberLike:
-    calls = tokens.next.kind == "variable" and tokens.after_next.text == "("
-    if tokens.next.kind == "word" or calls:
-        return _reading(tokens, signatures, ranked=ranked)
-    return _number(tokens)
-
-
-def _offset(tokens: Tokens) -> NumberLike | None:
-    """What ``+ 5``, ``- 5`` or ``+ $x`` adds; None when nothing is added."""
-    if tokens.at("/"):
-        raise tokens.error("there is no division", hint="Multiply: 0.5 * sma(SPY, 10).")
-    sign = tokens.accept("+", "-")
-    if sign is None:
-        return None
-    if tokens.next.kind == "word":
-        raise tokens.error(
-            "only a number can be added to an indicator", hint="Compare two indicators with each other."
-        )
-    value = _number(tokens)
-    if sign.text == "+":
-        return value
-    if isinstance(value, Var):
-        raise tokens.error(
-            "a variable can be added, not subtracted", sign, hint="Let it take negative values."
-        )
-    return -value
-
-
-def _number(tokens: Tokens) -> NumberLike:
-    """A number, perhaps negative, or a variable."""
-    if tokens.accept("-"):
-        if tokens.next.kind != "number":
-            raise tokens.error(
-                f"expected a number behind '-', found {tokens.next}", hint="Write -1 * … instead."
-            )
-        return -_plain_number(tokens)
-    if tokens.next.kind == "variable":
-        return Var(str(tokens.take().value))
-    return _plain_number(tokens)
-
-
-def _plain_number(tokens: Tokens) -> int | float:
-    token = tokens.next
-    if isinstance(token.value, str):
-        odd = token.text.lower() in NO_NUMBERS
-        raise tokens.error(f"expected a number, found {token}", hint="Numbers are finite." if odd else None)
-    tokens.take()
-    return token.value
-
-
-def _ticker(tokens: Tokens) -> Word:
-    token = tokens.next
-    if token.kind == "variable":
-        tokens.take()
-        return Var(str(token.value))
-    if token.kind == "number":
-        raise tokens.error(
-            f"expected a ticker, found {token}", hint=f'Quote a ticker that is a number: "{token.text}".'
-        )
-    if token.kind not in ("word", "string") or not token.value:
-        raise tokens.error(f"expected a ticker, found {token}")
-    tokens.take()
-    return str(token.value)
-
-
-def _reading(tokens: Tokens, signatures: Signatures, *, ranked: bool) -> Reading:
-    """``indicator(ticker, params)[sessions_ago]``; without ticker where a branch is `ranked`."""
-    name = tokens.take()
-    indicator: Word = Var(str(name.value)) if name.kind == "variable" else str(name.value)
-    if not isinstance(indicator, Var) and indicator not in signatures:
-        hint = did_you_mean(indicator, [*signatures, *CONNECTIVES])
-        if indicator.lower() in NO_NUMBERS:
-            hint = "Numbers are finite."
-        raise tokens.error(f"unknown indicator {indicator!r}", name, hint=hint)
-    of: Word | None = None
-    positional: list[NumberLike] = []
-    keyword: dict[str, NumberLike] = {}
-    if tokens.at("(") or not ranked:
-        tokens.expect("(", hint=f"Write {name.text}(TICKER, …).")
-        of = None if ranked else _reading_ticker(tokens, name)
-        _parameters(tokens, positional, keyword, first=ranked)
-    try:
-        params = _bound(signatures, indicator, positional, keyword)
-    except StrategyError as error:
-        raise tokens.located(error, name) from None
-    ago: NumberLike = 0
-    if tokens.accept("["):
-        ago = _number(tokens)
-        tokens.expect("]")
-    return Reading(indicator, params, of, ago)
-
-
-def _bound(
-    signatures: Signatures, indicator: Word, positional: list[NumberLike], keyword: dict[str, NumberLike]
-) -> tuple[NumberLike, ...]:
-    """The parameters in order. Of an indicator that is a variable they stay as they are written."""
-    if not isinstance(indicator, Var):
-        return bind(signatures, indicator, positional, keyword)
-    if keyword:
-        raise StrategyError(f"the parameters of {indicator} cannot be named", hint="Write them in order.")
-    return tuple(positional)
-
-
-def _reading_ticker(tokens: Tokens, name: Token) -> Word:
-    if tokens.next.kind in ("number", "symbol"):
-        raise tokens.error(
-            f"{name.text} needs a ticker, found {tokens.next}", hint=f"Write {name.text}(TICKER, …)."
-        )
-    return _ticker(tokens)
-
-
-def _parameters(
-    tokens: Tokens, positional: list[NumberLike], keyword: dict[str, NumberLike], *, first: bool
-) -> None:
-    """The parameters up to the closing parenthesis; the `first` one has no comma before it."""
-    while not tokens.accept(")"):
-        if not first:
-            tokens.expect(",", hint=UNQUOTED if tokens.next.kind == "end" else None)
-        first = False
-        if tokens.next.kind == "word" and tokens.after_next.text == "=":
-            name = tokens.take()
-            tokens.take()
-            if name.text in keyword:
-                raise tokens.error(f"{name.text} is given twice", name)
-            keyword[name.text] = _number(tokens)
-        elif tokens.next.kind in ("word", "string"):
-            raise tokens.error(
-                f"expected a number, found {tokens.next}",
-                hint="A ranked branch has no ticker: write rsi(10)." if not positional else None,
-            )
-        elif keyword:
-            raise tokens.error("a parameter without name stands behind a named one")
-        else:
-            positional.append(_number(tokens))
-
-
-def _only_reading(tokens: Tokens, signatures: Signatures, *, ranked: bool) -> Reading:
-    start = tokens.next
-    found = _operand(tokens, signatures, ranked=ranked)
-    if not isinstance(found, Reading):
-        raise tokens.error("expected an indicator, found a number", start)
-    return found
-
-
 def _ranking(tokens: Tokens, signatures: Signatures) -> Ranking:
     if tokens.next.kind == "variable":
         direction: Word = Var(str(tokens.take().value))
@@ -452,9 +284,9 @@ def _ranking(tokens: Tokens, signatures: Signatures) -> Ranking:
     else:
         hint = did_you_mean(tokens.next.text, DIRECTIONS) or "Write: top 2 by rsi(10)."
         raise tokens.error(f"expected top or bottom, found {tokens.next}", hint=hint)
-    count = _number(tokens)
+    count = operands.number(tokens)
     tokens.expect("by", hint="Write: top 2 by rsi(10).")
-    return Ranking(direction=direction, count=count, by=_only_reading(tokens, signatures, ranked=True))
+    return Ranking(direction=direction, count=count, by=operands.reading(tokens, signatures, ranked=True))
 
 
 def _constraint(tokens: Tokens) -> Constraint:
@@ -470,9 +302,9 @@ def _constraint(tokens: Tokens) -> Constraint:
 def _term(tokens: Tokens) -> Term:
     start = tokens.next
     scale: NumberLike = 1
-    value = _number(tokens)
+    value = operands.number(tokens)
     if tokens.accept("*"):
-        scale, value = value, _number(tokens)
+        scale, value = value, operands.number(tokens)
         if isinstance(scale, Var):
             scale, value = value, scale
     if isinstance(scale, Var):
@@ -482,8 +314,8 @@ def _term(tokens: Tokens) -> Term:
             "a constraint has one variable on each side",
             hint="Bring the other one across: $fast + 10 < $slow.",
         )
-    offset = _offset(tokens)
-    return Term(value, scale, 0 if offset is None or isinstance(offset, Var) else offset)
+    added = operands.offset(tokens)
+    return Term(value, scale, 0 if added is None or isinstance(added, Var) else added)
 
 
 def _call(tokens: Tokens) -> Call:
@@ -492,8 +324,8 @@ def _call(tokens: Tokens) -> Call:
     name = tokens.take().text
     arguments: list[NumberLike] = []
     if tokens.accept("("):
-        arguments.append(_number(tokens))
+        arguments.append(operands.number(tokens))
         while tokens.accept(","):
-            arguments.append(_number(tokens))
+            arguments.append(operands.number(tokens))
         tokens.expect(")")
     return Call(name=name, arguments=tuple(arguments))

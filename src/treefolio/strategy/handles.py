@@ -110,10 +110,8 @@ def handles(strategy: Strategy, signatures: Signatures | None = None) -> tuple[H
     """
     things, seen = _things(strategy.root)
     found = [
-        Handle(
-            id=identity, value=value, kind=_kind(identity), text=_text(things[k].item), uses=things[k].uses
-        )
-        for identity, k, _, value in _literals(things, seen, signatures)
+        Handle(id=name, value=value, kind=_kind(name), text=_text(things[k].item), uses=things[k].uses)
+        for name, k, _, value in _literals(things, seen, signatures)
     ]
     corridor = strategy.rebalance.corridor
     if corridor is not None and not isinstance(corridor, Var):
@@ -132,12 +130,12 @@ def open_handles(strategy: Strategy, ids: Collection[str], signatures: Signature
         SpaceError: an id that no handle has.
     """
     things, seen = _things(strategy.root)
-    literals = {identity: rest for identity, *rest in _literals(things, seen, signatures)}
+    literals = {literal[0]: literal for literal in _literals(things, seen, signatures)}
     changes: dict[int, dict[Path, Scalar]] = {}
     declared: list[Variable] = []
     for identity in dict.fromkeys(ids):
         if identity in literals:
-            k, path, value = literals[identity]
+            _, k, path, value = literals[identity]
             changes.setdefault(k, {})[path] = Var(identity)
             declared.append(Variable(identity, (value,), value))
         elif identity != _CORRIDOR or not isinstance(strategy.rebalance.corridor, int | float):
@@ -256,6 +254,10 @@ def _scale_text(item: Scale) -> str:
     return f"scale {spelling.reading(item.reading)} between {low} and {high}"
 
 
+def _inverse_volatility_text(item: InverseVolatility) -> str:
+    return f"inverse_volatility({spelling.number(item.window)}) {_of(item.children)}"
+
+
 def _weighted_text(item: Specified) -> str:
     pairs = zip(item.weights[:_MOST_CHILDREN], item.children, strict=False)
     words = [f"{spelling.share(weight)} {_word(child)}" for weight, child in pairs]
@@ -279,9 +281,7 @@ _TEXTS: dict[type[Item], Callable[[Any], str]] = {
     Lasting: _lasting_text,
     Filter: lambda item: f"{spelling.ranking(item)} {_of(item.children)}",
     Scale: _scale_text,
-    InverseVolatility: lambda item: (
-        f"inverse_volatility({spelling.number(item.window)}) {_of(item.children)}"
-    ),
+    InverseVolatility: _inverse_volatility_text,
     Specified: _weighted_text,
     Asset: lambda item: spelling.ticker(item.ticker),
 }

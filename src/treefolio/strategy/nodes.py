@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, TypeVar
 
 from treefolio.errors import LimitError, StrategyError, did_you_mean
-from treefolio.strategy import expression
+from treefolio.strategy import expression, operands
 from treefolio.strategy.document import Document, Mapping, Scalar, Sequence
 from treefolio.strategy.signature import Signatures
 from treefolio.strategy.tokens import VARIABLE_NAME
@@ -237,7 +237,7 @@ class TreeReader:
         known = (*required, *optional)
         for key, _ in document.pairs.values():
             if key.text not in known:
-                hint = expression.UNQUOTED if ")" in key.text else did_you_mean(key.text, known)
+                hint = operands.UNQUOTED if ")" in key.text else did_you_mean(key.text, known)
                 hint = hint or f"Known keys are {', '.join(known)}."
                 raise self.error(f"{what} has no key {key.text!r}", key, hint=hint)
         for name in required:

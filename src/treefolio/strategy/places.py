@@ -84,6 +84,17 @@ def _whole(name: str, least: int) -> Kind:
     return Kind(name, check)
 
 
+def _parameter() -> Kind:
+    """A number; whether it must be whole, the indicator's signature says."""
+    number = _number("parameter")
+
+    def check(value: Literal) -> Literal:
+        found = number.check(value)
+        return int(found) if isinstance(found, float) and found.is_integer() else found
+
+    return Kind("parameter", check)
+
+
 def _word(name: str, allowed: tuple[str, ...] = ()) -> Kind:
     def check(value: Literal) -> Literal:
         if not isinstance(value, str) or not value.strip():
@@ -96,8 +107,8 @@ def _word(name: str, allowed: tuple[str, ...] = ()) -> Kind:
     return Kind(name, check)
 
 
-NUMBER = _number("number")
-PARAMETER = _number("parameter")
+NUMBER = _number("value")
+PARAMETER = _parameter()
 WEIGHT = _number("weight", 0)
 CORRIDOR = _number("corridor", 0, 1)
 COUNT = _whole("count", 1)

@@ -22,6 +22,7 @@ Kind = Literal["number", "word", "variable", "string", "symbol", "end"]
 VARIABLE_NAME = r"[A-Za-z_]\w*(?:\.\w+)*"
 """``hot``, and ``c12.threshold`` for a handle that was opened."""
 NUMBER = r"(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]+)?%?"
+CONNECTIVES = ("and", "or", "not", "for", "all", "any", "none")
 WORD = r"\w(?:[\w.:/-]*\w)?"
 """What needs no quotes: ``rsi``, ``BRK.B``, ``BF-B``, ``0700.HK``."""
 

@@ -14,6 +14,8 @@ from dataclasses import dataclass, fields, replace
 from itertools import zip_longest
 from typing import Any, ClassVar, Literal, TypeVar, cast
 
+from treefolio.errors import UsageError
+
 Number = int | float
 Rebalancing = Literal["daily", "weekly", "monthly", "quarterly", "yearly", "never", "threshold"]
 EmptyPolicy = Literal["redistribute", "cash"]
@@ -68,6 +70,21 @@ class Reading:
     def __le__(self, other: Operand | NumberLike) -> Compare:
         return Compare(self, "<=", as_operand(other))
 
+    def __mul__(self, factor: NumberLike) -> Reading:
+        if self.scale != 1 or self.offset != 0:
+            raise UsageError("a reading is multiplied once, before anything is added to it")
+        return replace(self, scale=factor)
+
+    __rmul__ = __mul__
+
+    def __add__(self, summand: NumberLike) -> Reading:
+        if self.offset != 0 or isinstance(summand, Reading):
+            raise UsageError("one number can be added to a reading, and nothing else")
+        return replace(self, offset=summand)
+
+    def __sub__(self, subtrahend: Number) -> Reading:
+        return self + -subtrahend
+
 
 @dataclass(frozen=True, slots=True)
 class Constant:
@@ -115,6 +132,12 @@ class Condition(Item):
     """True or false on each session; false where an operand has no value."""
 
     __slots__ = ()
+
+    def __bool__(self) -> bool:
+        raise UsageError(
+            "a condition has no truth value of its own",
+            hint="Join conditions by & and |, negate with ~, and write both sides of 30 < x < 70 apart.",
+        )
 
     def __and__(self, other: Condition) -> AllOf:
         return AllOf((self, other))
