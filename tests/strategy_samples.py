@@ -59,7 +59,7 @@ SIGNATURES = {
 
 VARIABLES = (
     Variable("n", (1, 2, 3), 1),
-    Variable("c1.threshold", (0.25, 1e-05, 7.0), 1e-05),
+    Variable("x9.threshold", (0.25, 1e-05, 7.0), 1e-05),
     Variable("fund", ("TQQQ", "5", "NO", "null", "a: b #c"), "NO"),
     Variable("cmp", COMPARATORS, ">"),
     Variable("side", ("top", "bottom"), "bottom"),
@@ -73,7 +73,7 @@ wholes = st.integers(1, 400) | st.sampled_from([Var(name) for name in ASIDE])
 numbers = (
     st.integers(-(10**20), 10**20)
     | st.floats(allow_nan=False, allow_infinity=False)
-    | st.sampled_from([Var("n"), Var("c1.threshold")])
+    | st.sampled_from([Var("n"), Var("x9.threshold")])
 )
 weights = st.floats(1e-9, 1e9) | st.integers(1, 100) | st.sampled_from([0.6, 0.4, 0.05, Var("n")])
 plain_tickers = st.sampled_from(["SPY", "BRK.B", "BF-B", "0700.HK", "NO", "ON", "cash", "for", "5", "^VIX"])

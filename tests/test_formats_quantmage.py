@@ -228,7 +228,9 @@ BOTH = {"type": "BothIndicators", "rh_ticker_symbol": "QQQ", "rh_value": 0.0}
             Compare(SPY_RSI, ">", Reading("rsi", (5,), "QQQ", 0, 1.1, -2.5)),
         ),
         (
-            single(**RETURN, **BOTH, rh_indicator=indicator("CumulativeReturn", 9), rh_weight=2.0, rh_bias=3.0),
+            single(
+                **RETURN, **BOTH, rh_indicator=indicator("CumulativeReturn", 9), rh_weight=2.0, rh_bias=3.0
+            ),
             Compare(SPY_RETURN, ">", Reading("cumulative_return", (9,), "QQQ", 0, 2, 0.03)),
         ),
         (

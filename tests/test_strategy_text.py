@@ -306,7 +306,7 @@ HEADERS = [
     ("variables: {hot: 70:72:0}", 1, 18, "step 0", None),
     ("variables: {hot: 72:70:1}", 1, 18, "away from its end", "72:70:-1"),
     ("variables: {hot: []}", 1, 18, "needs values", "70:85:1"),
-    ("variables: {hot: }", 1, 18, "no value", None),
+    ("variables: {hot: ';'}", 1, 19, "no value", None),
     ("variables: {hot: [1, nan]}", 1, 22, "finite", None),
     ("variables: {hot: [1, 1.0]}", 1, 13, "twice", None),
     ("variables: {hot: {values: [1]}}", 1, 18, "needs default", None),

@@ -33,7 +33,7 @@ def _source_digest() -> str:
     digest = hashlib.sha256()
     for path in sorted(package.rglob("*.py")):
         name, code = path.relative_to(package).as_posix(), path.read_bytes()
-        if b"@kernel" in code or name.startswith(CONSTANTS):
+        if b"treefolio.kernels import" in code or name.startswith(CONSTANTS):
             digest.update(name.encode())
             digest.update(code)
     return digest.hexdigest()[:16]
@@ -62,3 +62,14 @@ import numba  # noqa: E402 - its settings are read when it is imported
 def kernel(function: F) -> F:
     """``function`` compiled in nopython mode, without the GIL, cached on disk."""
     return cast(F, numba.njit(cache=True, nogil=True, error_model="numpy")(function))
+
+
+def inner(function: F) -> F:
+    """Like `kernel`, for functions that only kernels call: without the code that would let Python call them.
+
+    That code is most of what Numba must compile for a function that takes tuples of arrays.
+    """
+    decorate = numba.njit(
+        cache=True, nogil=True, error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True
+    )
+    return cast(F, decorate(function))

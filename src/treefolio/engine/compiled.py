@@ -11,6 +11,7 @@ A run is a sweep of one: the same kernels make the same bits.
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -25,15 +26,27 @@ from treefolio.engine.portfolios import cut_back, enlarged
 from treefolio.engine.run import Missing, Run, Trades, Window
 from treefolio.engine.simulate import Rules, make_rules, rebalancing_sessions, simulate
 from treefolio.engine.tables import Tables, choose, fill_tables, forward_returns
-from treefolio.engine.trading import Desk, Market, forget, make_desk, show_targets, trade_root
-from treefolio.errors import MissingPrices, RunError, WindowError
+from treefolio.engine.trading import (
+    DONE,
+    NO_CULPRIT,
+    Desk,
+    Market,
+    forget,
+    make_desk,
+    show_targets,
+    trade_root,
+)
+from treefolio.errors import MissingPrices, RunError, TreefolioError, WindowError
 from treefolio.graph import derive
 from treefolio.graph.build import Built, build
 from treefolio.graph.check import check
 from treefolio.graph.plan import Axes, Plan, make_plan
 from treefolio.graph.start import starts
+from treefolio.indicators import SIGNATURES
 from treefolio.market.panel import Panel
-from treefolio.strategy.tree import Strategy
+from treefolio.strategy.tree import Number, Strategy
+from treefolio.strategy.validate import validate
+from treefolio.strategy.variables import bind
 
 Floats = NDArray[np.float64]
 Choices = NDArray[np.int64]
@@ -275,8 +288,8 @@ def record(prepared: Prepared, chosen: Choices | None = None) -> Run:
     portfolios = tables.portfolios[root] if root >= 0 else machine.holdings.work[-1 - root]
     bad = trade_root(returns, portfolios, machine.store, market, rules, desk, prepared.window.first)
     show_targets(machine.store, portfolios, desk)
-    if bad >= 0:
-        raise _no_price(prepared, desk.targets, bad)
+    if bad != DONE:
+        raise fault(prepared, bad, {})
     values, weights = desk.book.values, desk.book.weights
     if market.free:
         values, weights = _compound(desk.returns, rules.capital), desk.targets
@@ -315,21 +328,21 @@ def _trades(desk: Desk) -> Trades:
     )
 
 
-def _no_price(prepared: Prepared, targets: Floats, bad: int) -> RunError:
-    """The error for a session on which something held has no price."""
-    market, tickers = prepared.market, prepared.tables.holdable
-    for k in (bad, bad + 1):
-        if k >= len(targets):
-            continue
-        wanted = (targets[min(k, bad)] != 0) | (targets[max(bad - 1, 0)] != 0)
-        missing = np.flatnonzero(wanted & ~np.isfinite(market.close[k]))
-        if len(missing):
-            ticker, session = tickers[missing[0]], str(prepared.sessions[k])
-            return RunError(
-                f"{ticker} is held and has no price on {session}",
-                ticker=ticker,
-                session=session,
-                path=(windows.used_at(prepared.strategy, prepared.axes).get(ticker) or [None])[0],
-                hint="Choose a window in which it trades, or replace it.",
-            )
-    return RunError("something held has no price", session=str(prepared.sessions[bad]))
+def fault(prepared: Prepared, code: int, chosen: Mapping[str, Number | str]) -> TreefolioError:
+    """The error that `trading.trade_root` reports as ``code``, for one combination of the variables."""
+    tickers = prepared.tables.holdable
+    if code == NO_CULPRIT:
+        try:
+            validate(bind(prepared.strategy, chosen), SIGNATURES)
+        except TreefolioError as error:
+            return error
+        return RunError("the tree has no value on some session", hint="Its weights may sum to 0.")
+    session, ticker = str(prepared.sessions[code // len(tickers)]), tickers[code % len(tickers)]
+    places = windows.used_at(prepared.strategy, prepared.axes).get(ticker, [])
+    return RunError(
+        f"{ticker} is held and has no price on {session}",
+        ticker=ticker,
+        session=session,
+        path=places[0] if places else None,
+        hint="Choose a window in which it trades, or replace it.",
+    )

@@ -15,7 +15,7 @@ from treefolio.engine.portfolios import FULL, Numbers, Store, intern, intern_sum
 from treefolio.engine.program import Ints, Mask, Program, State
 from treefolio.engine.shares import child, children, divide, mix_weights
 from treefolio.graph.ops import Op
-from treefolio.kernels import kernel
+from treefolio.kernels import inner, kernel
 
 _SELECT, _MIX, _LOOKUP = int(Op.SELECT), int(Op.MIX), int(Op.LOOKUP)
 
@@ -67,21 +67,21 @@ def make_holdings(table: Numbers, program: Program, rows: int, variables: int, f
     )
 
 
-@kernel
+@inner
 def row_of(holdings: Holdings, state: State, node: int) -> Numbers:
     """The row of a branch's portfolios."""
     row = state.where[node]
     return holdings.table[row] if row >= 0 else holdings.work[-1 - row]
 
 
-@kernel
+@inner
 def number_at(holdings: Holdings, state: State, node: int, k: int) -> int:
     """A branch's portfolio on the window's k-th session."""
     row = state.where[node]
     return holdings.table[row, k] if row >= 0 else holdings.work[-1 - row, k]
 
 
-@kernel
+@inner
 def weigh_portfolio(program: Program, state: State, holdings: Holdings, store: Store, i: int, k: int) -> int:
     """The portfolio of weighting instruction i on the window's k-th session, or FULL."""
     count = divide(program, state, i, holdings.first + k, state.shares)
@@ -94,7 +94,7 @@ def weigh_portfolio(program: Program, state: State, holdings: Holdings, store: S
     return intern(store, holdings.parts, state.shares, parts)
 
 
-@kernel
+@inner
 def update_sum(program: Program, state: State, holdings: Holdings, store: Store, i: int) -> bool:
     """The row of a weighted sum with fixed weights; False when the store is full.
 
@@ -117,7 +117,7 @@ def update_sum(program: Program, state: State, holdings: Holdings, store: Store,
     return intern_sums(store, seen, state.shares[:count], holdings.need[row], out)
 
 
-@kernel
+@inner
 def update_weighted(program: Program, state: State, holdings: Holdings, store: Store, i: int) -> bool:
     """The row of an instruction whose shares change by themselves; False when the store is full."""
     row = -1 - state.where[program.node[i]]
@@ -130,7 +130,7 @@ def update_weighted(program: Program, state: State, holdings: Holdings, store: S
     return True
 
 
-@kernel
+@inner
 def choose_portfolios(program: Program, state: State, holdings: Holdings, i: int) -> None:
     """The row of a selection."""
     first = program.arg_at[i]
@@ -165,7 +165,7 @@ def mark_needed(program: Program, state: State, holdings: Holdings, outputs: Int
                 need_where(state, holdings, child(program, i, c), need, need, 1)
 
 
-@kernel
+@inner
 def need_where(state: State, holdings: Holdings, node: int, need: Mask, mask: Mask, bit: int) -> None:
     """A branch is needed where its parent is needed and the parent's mask is ``bit``.
 

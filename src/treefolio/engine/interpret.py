@@ -13,7 +13,7 @@ from treefolio.engine.program import Floats, Mask, Program, State
 from treefolio.engine.shares import at, child, divide, mix_weights
 from treefolio.graph.ops import ABSENT, Op
 from treefolio.indicators import branch
-from treefolio.kernels import kernel
+from treefolio.kernels import inner, kernel
 
 _FILL, _AFFINE, _SHIFT, _DEFINED = int(Op.FILL), int(Op.AFFINE), int(Op.SHIFT), int(Op.DEFINED)
 _VALUE, _INDICATOR = int(Op.VALUE), int(Op.INDICATOR)
@@ -22,21 +22,21 @@ _NONE, _COUNT, _LASTING, _LATCH = int(Op.NONE), int(Op.COUNT), int(Op.LASTING), 
 _SELECT, _MIX, _LOOKUP = int(Op.SELECT), int(Op.MIX), int(Op.LOOKUP)
 
 
-@kernel
+@inner
 def floats(state: State, node: int) -> Floats:
     """The row of a series or a return."""
     row = state.where[node]
     return state.table[row] if row >= 0 else state.work[-1 - row]
 
 
-@kernel
+@inner
 def mask(state: State, node: int) -> Mask:
     """The row of a mask."""
     row = state.where[node]
     return state.mask_table[row] if row >= 0 else state.mask_work[-1 - row]
 
 
-@kernel
+@inner
 def look_up(program: Program, state: State, i: int) -> None:
     """Points the node at the table's row for the variables' current values."""
     k = program.arg_at[i]
@@ -46,14 +46,14 @@ def look_up(program: Program, state: State, i: int) -> None:
     state.where[program.node[i]] = row
 
 
-@kernel
+@inner
 def select(condition: Mask, a: Floats, b: Floats, out: Floats, lo: int) -> None:
     """a where the condition holds, else b."""
     for t in range(lo, out.shape[0]):
         out[t] = a[t] if condition[t] else b[t]
 
 
-@kernel
+@inner
 def weigh(program: Program, state: State, i: int, t: int) -> float:
     """The return of weighting instruction i on session t: Σ share · return in the children's order."""
     count = divide(program, state, i, t, state.shares)
@@ -66,7 +66,7 @@ def weigh(program: Program, state: State, i: int, t: int) -> float:
     return total if held else ABSENT
 
 
-@kernel
+@inner
 def mix(program: Program, state: State, i: int, out: Floats) -> None:
     """A plain weighted sum; sessions on which a child is absent or has no price are weighed one by one."""
     lo = program.lo[i]
@@ -86,7 +86,7 @@ def mix(program: Program, state: State, i: int, out: Floats) -> None:
             out[t] = weigh(program, state, i, t)
 
 
-@kernel
+@inner
 def execute_return(program: Program, state: State, i: int) -> None:
     """One instruction whose value is a return."""
     op = program.ops[i]
@@ -103,7 +103,7 @@ def execute_return(program: Program, state: State, i: int) -> None:
             out[t] = weigh(program, state, i, t)
 
 
-@kernel
+@inner
 def execute_mask(program: Program, state: State, i: int) -> None:
     """One instruction whose value is a mask."""
     op, lo = program.ops[i], program.lo[i]
@@ -139,7 +139,7 @@ def execute_mask(program: Program, state: State, i: int) -> None:
             series.equals(out, lo, int(state.numbers[program.pars[par]]))
 
 
-@kernel
+@inner
 def execute_series(program: Program, state: State, i: int) -> None:
     """One instruction whose value is a series."""
     op, lo = program.ops[i], program.lo[i]

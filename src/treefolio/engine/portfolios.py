@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from treefolio.engine.program import Floats, Ints, Mask
-from treefolio.kernels import kernel
+from treefolio.kernels import inner, kernel
 
 CASH, ABSENT_PORTFOLIO, FIRST_ASSET = 0, 1, 2
 """Numbers of the portfolios that are always there; asset a is FIRST_ASSET + a."""
@@ -122,7 +122,7 @@ def cut_back(store: Store) -> None:
     rehash(store)
 
 
-@kernel
+@inner
 def hash_parts(parts: Numbers, shares: Floats, count: int) -> int:
     """FNV-like hash of (part, share) pairs, as a number that is 0 or more."""
     bits = shares.view(np.uint64)
@@ -134,7 +134,7 @@ def hash_parts(parts: Numbers, shares: Floats, count: int) -> int:
     return np.int64(h & np.uint64(0x7FFFFFFFFFFFFFFF))
 
 
-@kernel
+@inner
 def find(
     slots: Ints,
     key: NDArray[np.uint64],
@@ -165,7 +165,7 @@ def find(
     return -1 - slot
 
 
-@kernel
+@inner
 def intern(store: Store, parts: Numbers, shares: Floats, count: int) -> int:
     """The number of the portfolio Σ shares · parts, or FULL. None of ``shares[:count]`` is 0."""
     if count == 0:
@@ -173,9 +173,7 @@ def intern(store: Store, parts: Numbers, shares: Floats, count: int) -> int:
     if count == 1 and shares[0] == 1.0:
         return parts[0]
     h = hash_parts(parts, shares, count)
-    found = find(
-        store.slots, store.key, store.part_at, store.part, store.share, h, parts, shares, count
-    )
+    found = find(store.slots, store.key, store.part_at, store.part, store.share, h, parts, shares, count)
     if found >= 0:
         return found
     number = add(store, parts, shares, count)
@@ -185,7 +183,7 @@ def intern(store: Store, parts: Numbers, shares: Floats, count: int) -> int:
     return number
 
 
-@kernel
+@inner
 def intern_sums(store: Store, seen: Numbers, weights: Floats, need: Mask, out: Numbers) -> bool:
     """Looks up the portfolios of a weighted sum on every session on which they are not known.
 
@@ -219,7 +217,7 @@ def intern_sums(store: Store, seen: Numbers, weights: Floats, need: Mask, out: N
     return True
 
 
-@kernel
+@inner
 def same_column(seen: Numbers, k: int) -> bool:
     """Do the children hold on session k what they held on the session before?"""
     for c in range(seen.shape[0]):
@@ -228,7 +226,7 @@ def same_column(seen: Numbers, k: int) -> bool:
     return True
 
 
-@kernel
+@inner
 def gather(seen: Numbers, weights: Floats, k: int, parts: Numbers, shares: Floats) -> int:
     """The present children's portfolios and shares on session k; returns how many there are.
 
@@ -251,7 +249,7 @@ def gather(seen: Numbers, weights: Floats, k: int, parts: Numbers, shares: Float
     return size
 
 
-@kernel
+@inner
 def add(store: Store, parts: Numbers, shares: Floats, count: int) -> int:
     """A new portfolio at the end of the store, or FULL."""
     number, part, entry = store.used[0], store.used[1], store.used[2]
@@ -284,7 +282,7 @@ def add(store: Store, parts: Numbers, shares: Floats, count: int) -> int:
     return number
 
 
-@kernel
+@inner
 def spread(store: Store, number: int, out: Floats) -> None:
     """Writes the portfolio's weights to ``out``: (tickers,)."""
     out[:] = 0.0

@@ -10,27 +10,27 @@ import numpy as np
 from numpy.typing import NDArray
 
 from treefolio.graph.ops import ABSENT
-from treefolio.kernels import kernel
+from treefolio.kernels import inner
 
 Floats = NDArray[np.float64]
 Mask = NDArray[np.uint8]
 
 
-@kernel
+@inner
 def fill(out: Floats, lo: int, value: float) -> None:
     """The same number on every session."""
     for t in range(lo, out.shape[0]):
         out[t] = value
 
 
-@kernel
+@inner
 def affine(x: Floats, out: Floats, lo: int, scale: float, offset: float) -> None:
     """scale · x + offset; a factor of 1 and an offset of 0 change no bit."""
     for t in range(lo, out.shape[0]):
         out[t] = scale * x[t] + offset
 
 
-@kernel
+@inner
 def shift(x: Floats, out: Floats, lo: int, sessions: int) -> None:
     """x that many sessions ago; undefined before there is one."""
     for t in range(lo, min(sessions, out.shape[0])):
@@ -39,29 +39,32 @@ def shift(x: Floats, out: Floats, lo: int, sessions: int) -> None:
         out[t] = x[t - sessions]
 
 
-@kernel
+@inner
 def defined(x: Floats, other: Floats, out: Floats, lo: int) -> None:
     """x where ``other`` has a value, else undefined."""
     for t in range(lo, out.shape[0]):
         out[t] = x[t] if other[t] == other[t] else np.nan
 
 
-@kernel
+@inner
 def value(returns: Floats, out: Floats, lo: int, cash: float) -> None:
     """The branch's value: 1.0 where a stretch of defined returns begins, then v · (1 + r).
 
-    An absent branch earns ``cash`` per session. Where a return is undefined the stretch ends.
+    An absent branch earns ``cash`` per session. Where a return is undefined the stretch ends; at least one
+    undefined value stands between two stretches, so that no indicator sees a return from one to the next.
     """
     v = np.nan
+    ended = False
     for t in range(lo, out.shape[0]):
         r = cash if returns[t] == ABSENT else returns[t]
-        if v != v and r == r:
+        if v != v and r == r and not ended:
             v = 1.0
         out[t] = v
+        ended = v == v and r != r
         v = v * (1.0 + r)
 
 
-@kernel
+@inner
 def threshold(x: Floats, out: Mask, lo: int, comparator: int, level: float) -> None:
     """x comparator level; false where x is undefined (comparator as in `COMPARATOR_CODES`)."""
     n = out.shape[0]
@@ -85,7 +88,7 @@ def threshold(x: Floats, out: Mask, lo: int, comparator: int, level: float) -> N
             out[t] = (x[t] < level) | (x[t] > level)
 
 
-@kernel
+@inner
 def compare(x: Floats, y: Floats, out: Mask, lo: int, comparator: int) -> None:
     """x comparator y; false where either is undefined."""
     n = out.shape[0]
@@ -109,49 +112,49 @@ def compare(x: Floats, y: Floats, out: Mask, lo: int, comparator: int) -> None:
             out[t] = (x[t] < y[t]) | (x[t] > y[t])
 
 
-@kernel
+@inner
 def count_in(x: Mask, out: Mask, lo: int) -> None:
     """out + x: how many hold so far (at most 255 conditions)."""
     for t in range(lo, out.shape[0]):
         out[t] += x[t]
 
 
-@kernel
+@inner
 def keep_all(x: Mask, out: Mask, lo: int) -> None:
     """out and x."""
     for t in range(lo, out.shape[0]):
         out[t] &= x[t]
 
 
-@kernel
+@inner
 def keep_any(x: Mask, out: Mask, lo: int) -> None:
     """out or x."""
     for t in range(lo, out.shape[0]):
         out[t] |= x[t]
 
 
-@kernel
+@inner
 def start_mask(out: Mask, lo: int, bit: int) -> None:
     """The same bit on every session."""
     for t in range(lo, out.shape[0]):
         out[t] = bit
 
 
-@kernel
+@inner
 def invert(out: Mask, lo: int) -> None:
     """Not out."""
     for t in range(lo, out.shape[0]):
         out[t] ^= 1
 
 
-@kernel
+@inner
 def equals(out: Mask, lo: int, number: int) -> None:
     """out == number."""
     for t in range(lo, out.shape[0]):
         out[t] = out[t] == number
 
 
-@kernel
+@inner
 def lasting(x: Mask, out: Mask, lo: int, sessions: int) -> None:
     """x held on each of the last ``sessions`` sessions; never before there were that many."""
     run = 0
@@ -161,7 +164,7 @@ def lasting(x: Mask, out: Mask, lo: int, sessions: int) -> None:
             out[t] = run >= sessions
 
 
-@kernel
+@inner
 def latch(enter: Mask, leave: Mask, out: Mask, lo: int) -> None:
     """Inside from the session on which ``enter`` holds until one on which ``leave`` holds."""
     inside = False

@@ -12,7 +12,7 @@ import numpy as np
 
 from treefolio.engine.program import Floats, Program, State
 from treefolio.graph.ops import ABSENT, Op
-from treefolio.kernels import kernel
+from treefolio.kernels import inner
 
 TIE = 1e-9
 """Scores this close share a place where ties are kept (the elements format's rule)."""
@@ -21,14 +21,14 @@ _MIX, _INVERSE, _FILTER = int(Op.MIX), int(Op.INVERSE_VOLATILITY), int(Op.FILTER
 _SCALE, _FILTER_VOLATILITY = int(Op.SCALE), int(Op.FILTER_VOLATILITY)
 
 
-@kernel
+@inner
 def at(state: State, node: int, t: int) -> float:
     """The value of a series or return on session t."""
     row = state.where[node]
     return state.table[row, t] if row >= 0 else state.work[-1 - row, t]
 
 
-@kernel
+@inner
 def group_size(op: int) -> int:
     """Arguments per child."""
     if op == _FILTER_VOLATILITY:
@@ -36,7 +36,7 @@ def group_size(op: int) -> int:
     return 2 if op in (_INVERSE, _FILTER) else 1
 
 
-@kernel
+@inner
 def mix_weights(program: Program, state: State, i: int, out: Floats) -> None:
     """Instruction i's weights as they are, or renormalised (all NaN when they sum to 0)."""
     first = program.par_at[i] + 1
@@ -52,7 +52,7 @@ def mix_weights(program: Program, state: State, i: int, out: Floats) -> None:
             out[k] = out[k] / total if total > 0.0 else math.nan
 
 
-@kernel
+@inner
 def hand_back(program: Program, state: State, first: int, count: int, t: int, out: Floats) -> None:
     """Absent children give their share to the others, in proportion."""
     present = 0.0
@@ -69,7 +69,7 @@ def hand_back(program: Program, state: State, first: int, count: int, t: int, ou
                 out[k] = out[k] / present
 
 
-@kernel
+@inner
 def invert_volatility(out: Floats, count: int) -> None:
     """From volatilities (NaN: not taking part) to shares ∝ 1/volatility; zeros among them take all."""
     zeros = 0
@@ -88,7 +88,7 @@ def invert_volatility(out: Floats, count: int) -> None:
             out[k] = 1.0 / out[k] / total
 
 
-@kernel
+@inner
 def keep_best(scores: Floats, count: int, places: int, bottom: bool, ties: bool) -> int:
     """Marks the kept candidates with 1 and the others with 0; how many are kept.
 
@@ -119,7 +119,7 @@ def keep_best(scores: Floats, count: int, places: int, bottom: bool, ties: bool)
     return kept
 
 
-@kernel
+@inner
 def filter_shares(program: Program, state: State, i: int, t: int, out: Floats) -> None:
     """Rank the children by score, keep the best, weight the kept ones."""
     by_volatility = program.ops[i] == _FILTER_VOLATILITY
@@ -147,7 +147,7 @@ def filter_shares(program: Program, state: State, i: int, t: int, out: Floats) -
             out[k] = state.numbers[pars[3 + k]] / total if total > 0.0 else 1.0 / kept
 
 
-@kernel
+@inner
 def divide(program: Program, state: State, i: int, t: int, out: Floats) -> int:
     """The shares of instruction i's children on session t: ``out[:n]``; returns n. All 0: it is absent."""
     op = program.ops[i]
@@ -176,14 +176,14 @@ def divide(program: Program, state: State, i: int, t: int, out: Floats) -> int:
     return count // group_size(op)
 
 
-@kernel
+@inner
 def children(program: Program, i: int) -> int:
     """How many children weighting instruction i has."""
     args = program.arg_at[i + 1] - program.arg_at[i]
     return 2 if program.ops[i] == _SCALE else args // group_size(program.ops[i])
 
 
-@kernel
+@inner
 def child(program: Program, i: int, k: int) -> int:
     """The graph node of instruction i's k-th child."""
     op = program.ops[i]

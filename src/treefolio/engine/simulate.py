@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from treefolio.engine.execution import SEC_RATE, TAF_LIMIT, TAF_PER_SHARE, Execution
 from treefolio.engine.program import Floats, Mask
-from treefolio.kernels import kernel
+from treefolio.kernels import inner, kernel
 
 DUST = 1e-9
 """An order below this fraction of the portfolio is none."""
@@ -82,7 +82,7 @@ def make_book(sessions: int, tickers: int, *, record: bool) -> Book:
     return Book(np.zeros(sessions), np.zeros(tickers), np.zeros(tickers), *tables)
 
 
-@kernel
+@inner
 def order_cost(rules: Rules, notional: float, price: float) -> float:
     """What an order of this signed notional costs: slippage, commission, and fees when it sells."""
     size = abs(notional)
@@ -93,30 +93,27 @@ def order_cost(rules: Rules, notional: float, price: float) -> float:
     return cost
 
 
-@kernel
+@inner
 def wanted_shares(rules: Rules, target: float, worth: float, price: float) -> float:
     """The shares that ``target`` of ``worth`` buys at this price."""
     shares = target * worth / price
     return math.floor(shares + 1e-9) if rules.whole_shares else shares
 
 
-@kernel
+@inner
 def total_cost(rules: Rules, book: Book, target: Floats, prices: Floats, worth: float, dust: float) -> float:
-    """The cost of trading from the shares held to ``target`` of ``worth``."""
+    """The cost of trading from the shares held to ``target`` of ``worth``, before rounding to whole shares."""
     total = 0.0
     for a in range(target.shape[0]):
         if target[a] == 0.0 and book.shares[a] == 0.0:
             continue
-        held = book.shares[a] * prices[a]
-        notional = target[a] * worth - held
-        if rules.whole_shares:
-            notional = wanted_shares(rules, target[a], worth, prices[a]) * prices[a] - held
+        notional = target[a] * worth - book.shares[a] * prices[a]
         if abs(notional) > dust:
             total += order_cost(rules, notional, prices[a])
     return total
 
 
-@kernel
+@inner
 def trade(
     rules: Rules, book: Book, target: Floats, prices: Floats, cash: float, k: int, tally: Floats
 ) -> float:
@@ -156,7 +153,7 @@ def trade(
     return cash
 
 
-@kernel
+@inner
 def drifted(rules: Rules, book: Book, target: Floats, prices: Floats, worth: float) -> bool:
     """Under threshold(corridor): the held set changed, or some holding left its corridor."""
     for a in range(target.shape[0]):
@@ -167,11 +164,11 @@ def drifted(rules: Rules, book: Book, target: Floats, prices: Floats, worth: flo
     return False
 
 
-@kernel
+@inner
 def unpriced(shares: Floats, prices: Floats) -> int:
     """The first ticker that has shares (or a target) and no price, or −1."""
     for a in range(shares.shape[0]):
-        if shares[a] != 0.0 and not prices[a] == prices[a]:
+        if shares[a] != 0.0 and prices[a] != prices[a]:
             return a
     return -1
 
@@ -180,7 +177,7 @@ def unpriced(shares: Floats, prices: Floats) -> int:
 def simulate(
     rules: Rules, book: Book, targets: Floats, looks: Mask, close: Floats, fill: Floats, tally: Floats
 ) -> int:
-    """Runs the portfolio over n sessions; returns the first session without a needed price, or −1.
+    """Runs the portfolio over n sessions; returns −1, or where a needed price is missing: session · A + ticker.
 
     Args:
         targets: (n, A) what the tree decides at each close.
@@ -197,19 +194,22 @@ def simulate(
         if k > 0:
             cash *= 1.0 + rules.cash
         if waiting:
-            if unpriced(book.order, fill[k]) >= 0 or unpriced(book.shares, fill[k]) >= 0:
-                return k
+            fault = max(unpriced(book.order, fill[k]), unpriced(book.shares, fill[k]))
+            if fault >= 0:
+                return k * count + fault
             cash = trade(rules, book, book.order, fill[k], cash, k, tally)
             waiting = False
-        if unpriced(book.shares, close[k]) >= 0:
-            return k
+        fault = unpriced(book.shares, close[k])
+        if fault >= 0:
+            return k * count + fault
         worth = cash
         for a in range(count):
             if book.shares[a] != 0.0:
                 worth += book.shares[a] * close[k, a]
         if looks[k] and (k == 0 or rules.corridor < 0.0 or drifted(rules, book, targets[k], close[k], worth)):
-            if unpriced(targets[k], close[k]) >= 0:
-                return k
+            fault = unpriced(targets[k], close[k])
+            if fault >= 0:
+                return k * count + fault
             if rules.delay:
                 book.order[:] = targets[k]
                 waiting = True
@@ -219,7 +219,7 @@ def simulate(
     return -1
 
 
-@kernel
+@inner
 def record_close(book: Book, close: Floats, cash: float, k: int, tally: Floats) -> None:
     """Takes the value and the weights at the close of session k."""
     worth = cash

@@ -13,7 +13,9 @@ from treefolio.engine.portfolios import CASH, Numbers, Store, spread
 from treefolio.engine.program import Floats, Mask
 from treefolio.engine.simulate import DUST, Book, Rules, make_book, simulate
 from treefolio.graph.ops import ABSENT
-from treefolio.kernels import kernel
+from treefolio.kernels import inner, kernel
+
+DONE, NO_CULPRIT = -1, -2
 
 
 class Market(NamedTuple):
@@ -82,7 +84,7 @@ def forget(desk: Desk) -> None:
     desk.before[:] = -1
 
 
-@kernel
+@inner
 def work_out(store: Store, a: int, b: int, forward: Floats, growth: float, k: int, desk: Desk) -> None:
     """The trade on session k from portfolio ``a``, drifted by a session's returns, to ``b``."""
     i, last_i = store.at[a], store.at[a + 1]
@@ -104,7 +106,7 @@ def work_out(store: Store, a: int, b: int, forward: Floats, growth: float, k: in
     desk.before[k], desk.after[k], desk.traded[k], desk.orders[k] = a, b, traded, orders
 
 
-@kernel
+@inner
 def tally_free(store: Store, root: Numbers, market: Market, desk: Desk) -> float:
     """The tally of a daily-rebalanced portfolio without costs; returns the mean value over the sessions.
 
@@ -139,9 +141,9 @@ def show_targets(store: Store, root: Numbers, desk: Desk) -> None:
             desk.shown[k] = root[k]
 
 
-@kernel
+@inner
 def root_returns(root: Floats, first: int, cash: float, returns: Floats) -> int:
-    """The run's returns from the root's; the window's first session without a price, or −1."""
+    """The run's returns from the root's; the window's first session on which it has none, or −1."""
     n = returns.shape[0]
     for k in range(n):
         r = root[first + k]
@@ -151,7 +153,19 @@ def root_returns(root: Floats, first: int, cash: float, returns: Floats) -> int:
     return n if root[first + n] != root[first + n] else -1
 
 
-@kernel
+@inner
+def culprit(store: Store, portfolio: int, close: Floats, k: int) -> int:
+    """Which holding has no price on session k or the next: session · A + ticker, or NO_CULPRIT."""
+    count = close.shape[1]
+    for session in range(k, min(k + 2, close.shape[0])):
+        for j in range(store.at[portfolio], store.at[portfolio + 1]):
+            column = store.column[j]
+            if close[session, column] != close[session, column]:
+                return session * count + column
+    return NO_CULPRIT
+
+
+@inner
 def book_returns(book: Book, capital: float, returns: Floats) -> None:
     """Daily returns of the simulated values; the first counts from the capital, so with its first costs."""
     before = capital
@@ -160,7 +174,7 @@ def book_returns(book: Book, capital: float, returns: Floats) -> None:
         before = book.values[k + 1]
 
 
-@kernel
+@inner
 def describe(tally: Floats, sessions: int, mean_value: float, capital: float, out: Floats) -> None:
     """Writes what `metrics.Activity` lists, in its order, from a tally.
 
@@ -183,17 +197,21 @@ def trade_root(
     Args:
         returns: (T,) the root's; portfolios: (n,) what it holds in the window that begins on ``first``.
 
-    Returns the window's first session on which a price is missing, or −1.
+    Returns DONE, or why it cannot be traded: session · A + ticker of a missing price, or NO_CULPRIT when
+    the tree itself has no value (weights that sum to 0, a scale without width).
     """
     n = portfolios.shape[0]
     if market.free:
         bad = root_returns(returns, first, rules.cash, desk.returns)
         if bad >= 0:
-            return bad
+            return culprit(store, portfolios[bad], market.close, bad)
         mean_value = tally_free(store, portfolios, market, desk)
         describe(desk.tally, n, mean_value, 1.0, desk.activity)
-        return -1
+        return DONE
+    bad = root_returns(returns, first, rules.cash, desk.returns)
     show_targets(store, portfolios, desk)
+    if bad >= 0 and culprit(store, portfolios[bad], market.close, bad) == NO_CULPRIT:
+        return NO_CULPRIT
     bad = simulate(rules, desk.book, desk.targets, market.looks, market.close, market.fill, desk.tally)
     if bad >= 0:
         return bad
@@ -202,4 +220,4 @@ def trade_root(
     for k in range(n):
         mean_value += desk.book.values[k]
     describe(desk.tally, n, mean_value / n, rules.capital, desk.activity)
-    return -1
+    return DONE

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from fractions import Fraction
 
 from treefolio.errors import did_you_mean
 from treefolio.formats.composer_words import DEFAULT_NAME, is_branch
@@ -15,7 +16,7 @@ from treefolio.formats.desk import Branches, Desk, Place, Seed, as_conditions, a
 from treefolio.formats.dialect import note_level
 from treefolio.formats.elements_fields import Fields
 from treefolio.formats.keys import pass_over
-from treefolio.formats.scalars import mapping, sequence, shown, text, word
+from treefolio.formats.scalars import mapping, plain, sequence, shown, text, word
 from treefolio.indicators import INDICATORS
 from treefolio.strategy.tree import (
     AllOf,
@@ -138,7 +139,7 @@ class _Reader:
             return tuple(found)
         if abs(sum(numbers) - _FULL) > _TOLERANCE:
             self.desk.fail(f"the weights of {whose} sum to {sum(numbers):g}, not to 100", place)
-        return tuple(weight / _FULL for weight in numbers)
+        return tuple(plain(Fraction(str(weight)) / _FULL) for weight in numbers)
 
     def weight(self, seed: Seed, *, required: bool) -> NumberLike:
         """One element's own weight in percent; 0 for a missing one that is not required."""

@@ -45,8 +45,7 @@ FORMATS: Mapping[str, str] = {
 _KNOWN = f"Known formats: {'; '.join(FORMATS.values())}."
 _UTF16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 _BLANK = re.compile(r"(?:[\s,]++|;[^\n]*+)*+")
-_EDN_MAP = re.compile(r"\{(?:[\s,]++|;[^\n]*+)*+(?:[:;}]|#_)")
-_EDN_LIST = re.compile(r"\[(?:[\[\s,]++|;[^\n]*+)*+[(:#]")
+_EDN = re.compile(r"[\[{](?:[\[{\s,]++|;[^\n]*+)*+[(:#]")
 _TREE_KEY = re.compile(r"""^(?:tree|"tree"|'tree')[ \t]*:""", re.MULTILINE)
 _YAML_KEY = re.compile(r"^([A-Za-z_][\w-]*)[ \t]*:(?:[ \t\r]|$)", re.MULTILINE)
 _FLOW = re.compile(r"""\{\s*+(?=\w)(?=.*\btree["']?\s*:)""", re.DOTALL)
@@ -155,7 +154,7 @@ def _recognise(text: str, desk: Desk, depth: int) -> tuple[Strategy, str]:
     head = text[at : at + 2]
     if not head:
         raise FormatError("the file is empty", source=desk.source, hint=_KNOWN)
-    if head in ("#_", "#{") or head[0] == "(" or _EDN_MAP.match(text, at) or _EDN_LIST.match(text, at):
+    if head in ("#_", "#{") or head[0] == "(" or _EDN.match(text, at):
         return _from_edn(text, desk, depth)
     if head[0] in '[{"' and not _FLOW.match(text, at) and not _TREE_KEY.match(text, at):
         return _from_json(text, desk, depth)

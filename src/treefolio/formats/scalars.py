@@ -13,6 +13,7 @@ from typing import TypeVar
 
 from treefolio.errors import did_you_mean
 from treefolio.formats.desk import Desk, Place
+from treefolio.strategy.places import LARGEST_WHOLE
 
 _QUALIFIED = re.compile(r"(?P<kind>[A-Z_]+)::(?P<symbol>.+?)//(?P<quote>[A-Z]+)")
 _SHARE_CLASS = re.compile(r"([A-Z]+)\.([A-K])")
@@ -55,6 +56,8 @@ def to_exact(value: object) -> Fraction | None:
         return None
     if isinstance(value, int | Fraction):
         return Fraction(value)
+    if isinstance(value, str) and ("_" in value or not value.isascii()):
+        return None
     try:
         decimal = Decimal(value.strip() if isinstance(value, str) else repr(value))
     except InvalidOperation:
@@ -81,7 +84,7 @@ def single_precision(value: object) -> object:
 
 
 def whole(value: object, desk: Desk, place: Place, what: str, minimum: int = 1) -> int:
-    """A whole number of at least ``minimum``.
+    """A whole number from ``minimum`` to a million.
 
     Raises:
         FormatError: it is none.
@@ -89,6 +92,8 @@ def whole(value: object, desk: Desk, place: Place, what: str, minimum: int = 1) 
     number = exact(value, desk, place, what)
     if number.denominator != 1 or number < minimum:
         desk.fail(f"{what} must be a whole number from {minimum} up, not {shown(value)}", place)
+    if number > LARGEST_WHOLE:
+        desk.fail(f"{what} must be at most {LARGEST_WHOLE:,}, not {shown(value)}", place)
     return int(number)
 
 

@@ -153,8 +153,13 @@ def _specified(built: Built, item: Specified) -> int:
 
 
 def _score(built: Built, child: Item, by: Reading) -> int:
-    """The series on which a filter ranks this child: of its prices, or of its own value."""
+    """The series on which a filter ranks this child: of its prices, or of its own value.
+
+    A group is but a label: a labelled asset is ranked on its prices.
+    """
     graph = built.graph
+    while isinstance(child, Group):
+        child = child.child
     if not isinstance(child, Asset):
         return reading(graph, by, branch=graph.add(Op.VALUE, built.parts((child,))))
     of_ticker = Reading(by.indicator, by.params, child.ticker, by.sessions_ago, by.scale, by.offset)

@@ -61,15 +61,15 @@ def reached(graph: Graph, *roots: int) -> list[bool]:
 def needed_from(graph: Graph, first: int, values: Values) -> list[int]:
     """For each node: the session from which its value is needed when the root's is from ``first``.
 
-    A memory (the value of a branch, a latch) needs its arguments from session 0.
+    A memory (the value of a branch and its indicators, a latch) is computed from session 0.
     """
     need = [first] * len(graph)
     for k in range(len(graph) - 1, -1, -1):
         node = graph.nodes[k]
-        back = need[k]
         if RULES[node.op].memory:
-            back = 0
-        elif node.op is Op.SHIFT:
+            need[k] = 0
+        back = need[k]
+        if node.op is Op.SHIFT:
             back -= int(max(float(v) for v in choices(node.params[0], values)))
         elif node.op is Op.LASTING:
             back -= int(max(float(v) for v in choices(node.params[0], values))) - 1

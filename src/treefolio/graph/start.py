@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from treefolio.graph.derive import own_variables
 from treefolio.graph.graph import Graph, Node
 from treefolio.graph.ops import Op
 from treefolio.graph.plan import Axes
@@ -98,6 +99,11 @@ def starts(graph: Graph, panel: Panel, axes: Axes, choices: NDArray[np.int64]) -
             before = before + per_value(node, {})
         found.append(before)
     return Starts(graph, panel, axes, found)
+
+
+def structural(graph: Graph) -> frozenset[str]:
+    """The variables that can move the start: windows, tickers, indicators, numbers of sessions."""
+    return frozenset().union(*(own_variables(node) for node in graph.nodes if node.op in _OWN))
 
 
 _OWN = {Op.HOLD, Op.READING, Op.SHIFT, Op.LASTING, Op.INDICATOR}

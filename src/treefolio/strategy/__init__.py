@@ -3,8 +3,8 @@
 1. `tree`: nodes, conditions, variables as frozen values, and all walks over them. `signature`: what must be
    known of an indicator.
 2. `text`: the native form, YAML or JSON → Strategy. It stands on `document` (with `yaml_text`, `json_text`),
-   `nodes` (the tree) and `expression` (conditions, with the words of `tokens`). `write` and `spelling` are
-   the way back.
+   `fields`, `nodes` and `kinds` (the tree) and `expression` (conditions, with `operands` and `tokens`).
+   `write` and `spelling` are the way back.
 3. `build`: the same words in Python.
 4. `places`: where scalars stand, and what may. `validate`: what has a meaning.
 5. `variables`: specifications, and strategies with values put in. `handles`: literals made into variables.

@@ -91,7 +91,7 @@ class Handle:
 
 @dataclass(slots=True)
 class _Thing:
-    """All equal items of a tree: one of them, the positions of its parts among the things, and how many."""
+    """All equal items of a tree: the first of them, where its parts are among the things, how many."""
 
     item: Item
     inner: tuple[int | None, ...]
@@ -131,15 +131,18 @@ def open_handles(strategy: Strategy, ids: Collection[str], signatures: Signature
     """
     things, seen = _things(strategy.root)
     literals = {literal[0]: literal for literal in _literals(things, seen, signatures)}
+    names = [variable.name for variable in strategy.variables]
     changes: dict[int, dict[Path, Scalar]] = {}
     declared: list[Variable] = []
     for identity in dict.fromkeys(ids):
+        if identity in names:
+            raise SpaceError(f"{identity!r} is a variable already", hint="Vary it as it is.")
         if identity in literals:
             _, k, path, value = literals[identity]
             changes.setdefault(k, {})[path] = Var(identity)
             declared.append(Variable(identity, (value,), value))
         elif identity != _CORRIDOR or not isinstance(strategy.rebalance.corridor, int | float):
-            hint = did_you_mean(identity, [*literals, *(v.name for v in strategy.variables)])
+            hint = did_you_mean(identity, [*literals, *names])
             raise SpaceError(f"no handle is called {identity!r}", hint=hint or "inspect lists all handles.")
     if _CORRIDOR in ids and isinstance(strategy.rebalance.corridor, int | float):
         declared.append(Variable(_CORRIDOR, (strategy.rebalance.corridor,), strategy.rebalance.corridor))
@@ -169,6 +172,7 @@ def _things(root: Item) -> tuple[list[_Thing], list[int]]:
                 known[key] = len(things)
                 things.append(_Thing(item, inner))
             number[id(item)] = known[key]
+            things[known[key]].item = item  # the first in the text speaks for all: 79 and 79.0 are equal
     seen: dict[int, None] = {}
     for item in order:
         things[number[id(item)]].uses += 1

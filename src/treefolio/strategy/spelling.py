@@ -7,11 +7,10 @@ parentheses stand where they are needed, and only there.
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Iterator
 from decimal import Decimal
 
-from treefolio.strategy.tokens import WORD
+from treefolio.strategy.tokens import is_word
 from treefolio.strategy.tree import (
     AllOf,
     AnyOf,
@@ -29,8 +28,6 @@ from treefolio.strategy.tree import (
     Word,
 )
 
-_PLAIN_WORD = re.compile(WORD)
-_LIKE_NUMBER = re.compile(r"[0-9.]+([eE][0-9]+)?")
 _OR, _AND, _NOT, _FOR, _PRIMARY = range(5)  # how tightly each form of condition binds
 _LONGEST_SHARE = 7
 
@@ -53,9 +50,7 @@ def ticker(value: Word) -> str:
     """The ticker, quoted where it would not be read as one word."""
     if isinstance(value, Var):
         return str(value)
-    if _PLAIN_WORD.fullmatch(value) and not _LIKE_NUMBER.fullmatch(value):
-        return value
-    return json.dumps(value, ensure_ascii=False)
+    return value if is_word(value) else json.dumps(value, ensure_ascii=False)
 
 
 def reading(value: Reading) -> str:

@@ -15,6 +15,7 @@ from typing import TypeVar
 from treefolio.errors import FormatError, SpaceError
 from treefolio.strategy import expression, validate
 from treefolio.strategy.document import Document, Mapping, Scalar, Sequence, from_json
+from treefolio.strategy.fields import Fields
 from treefolio.strategy.nodes import TreeReader
 from treefolio.strategy.places import Literal
 from treefolio.strategy.signature import Signatures
@@ -34,10 +35,11 @@ from treefolio.strategy.variables import parse_spec, parse_value
 from treefolio.strategy.write import write
 from treefolio.strategy.yaml_text import from_yaml
 
-__all__ = ["is_json", "parse", "write"]
+__all__ = ["KEYS", "is_json", "parse", "write"]
 
 Value = TypeVar("Value")
-_KEYS = ("name", "description", "rebalance", "empty", "variables", "constraints")
+KEYS = ("name", "description", "rebalance", "empty", "variables", "constraints")
+"""What stands around the tree; all of it may be left out."""
 _JSON_START = re.compile(r'\ufeff?\s*(?:\{\s*["}]|\[)')
 
 
@@ -72,53 +74,43 @@ class _Header:
     """Reads everything around the tree, and has the tree read once the variables are known."""
 
     def __init__(self, signatures: Signatures, source: str | None, limits: Limits) -> None:
-        self.signatures = signatures
-        self.source = source
+        self.fields = Fields(signatures, source)
         self.limits = limits
-        self.reader = self._tree_reader(())
-
-    def _tree_reader(self, variables: tuple[Variable, ...]) -> TreeReader:
-        return TreeReader(
-            signatures=self.signatures,
-            checker=Checker(variables, self.signatures),
-            limits=self.limits,
-            source=self.source,
-        )
 
     def strategy(self, document: Document) -> Strategy:
         if not isinstance(document, Mapping):
             raise FormatError(
-                "a strategy is a mapping with the key tree", source=self.source, line=1, column=1
+                "a strategy is a mapping with the key tree", source=self.fields.source, line=1, column=1
             )
-        self.reader.check_keys(document, ("tree",), _KEYS, what="a strategy")
+        self.fields.check_keys(document, ("tree",), KEYS, what="a strategy")
         variables = self._variables(document)
-        self.reader = self._tree_reader(variables)
         return Strategy(
-            name=self._text(document, "name", PurePath(self.source or "strategy").stem),
+            name=self._text(document, "name", PurePath(self.fields.source or "strategy").stem),
             description=self._text(document, "description", ""),
             rebalance=self._rebalance(document, variables),
             empty=self._empty(document),
             variables=variables,
             constraints=self._constraints(document, variables),
-            root=self._root(document),
+            root=self._root(document, variables),
         )
 
-    def _root(self, document: Mapping) -> Node:
+    def _root(self, document: Mapping, variables: tuple[Variable, ...]) -> Node:
         tree = document.pairs["tree"][1]
-        root = self.reader.read(tree)
+        checker = Checker(variables, self.fields.signatures)
+        root = TreeReader(self.fields, checker, self.limits).read(tree)
         if not any(isinstance(item, Asset) for item in iterate(root)):
-            raise self.reader.error("the strategy never holds anything", tree, hint="Name a ticker.")
+            raise self.fields.error("the strategy never holds anything", tree, hint="Name a ticker.")
         return root
 
     def _text(self, document: Mapping, key: str, default: str) -> str:
-        return self.reader.text(document, key) if key in document.pairs else default
+        return self.fields.text(document, key) if key in document.pairs else default
 
     def _empty(self, document: Mapping) -> EmptyPolicy:
         for policy in EMPTY_POLICIES:
             if self._text(document, "empty", EMPTY_POLICIES[0]) == policy:
                 return policy
-        raise self.reader.error(
-            f"unknown policy for empty branches {self.reader.text(document, 'empty')!r}",
+        raise self.fields.error(
+            f"unknown policy for empty branches {self.fields.text(document, 'empty')!r}",
             document.pairs["empty"][1],
             hint=f"One of {', '.join(EMPTY_POLICIES)}.",
         )
@@ -126,14 +118,14 @@ class _Header:
     def _rebalance(self, document: Mapping, variables: tuple[Variable, ...]) -> Rebalance:
         if "rebalance" not in document.pairs:
             return Rebalance()
-        found = self.reader.scalar(document.pairs["rebalance"][1])
-        call = self.reader.parsed(found, expression.call)
+        found = self.fields.scalar(document.pairs["rebalance"][1])
+        call = self.fields.parsed(found, expression.call)
         if len(call.arguments) > 1:
-            raise self.reader.error("threshold has one corridor", found, hint="Write threshold(5%).")
+            raise self.fields.error("threshold has one corridor", found, hint="Write threshold(5%).")
         corridor = call.arguments[0] if call.arguments else None
         rules = {rule: rule for rule in REBALANCINGS}
         made = Rebalance(rules.get(call.name, call.name), corridor)  # type: ignore[arg-type]  # checked next
-        self.reader.told(found, lambda: validate.check_rebalance(made, variables))
+        self.fields.told(found, lambda: validate.check_rebalance(made, variables))
         return made
 
     def _variables(self, document: Mapping) -> tuple[Variable, ...]:
@@ -141,11 +133,11 @@ class _Header:
             return ()
         found = document.pairs["variables"][1]
         if not isinstance(found, Mapping):
-            raise self.reader.error("variables need names", found, hint="Write variables: {hot: 70:85:1}.")
+            raise self.fields.error("variables need names", found, hint="Write variables: {hot: 70:85:1}.")
         made: list[Variable] = []
         for key, value in found.pairs.values():
             made.append(self._variable(key, value))
-            self.reader.told(key, lambda: validate.check_variable(made[-1]))
+            self.fields.told(key, lambda: validate.check_variable(made[-1]))
         return tuple(made)
 
     def _variable(self, key: Scalar, document: Document) -> Variable:
@@ -153,8 +145,8 @@ class _Header:
         if not isinstance(document, Mapping):
             values = self._values(document)
             return Variable(key.text, values, values[0])
-        self.reader.check_keys(document, ("default",), ("values",), what=f"the variable {key.text!r}")
-        default = self._literal(self.reader.scalar(document.pairs["default"][1]))
+        self.fields.check_keys(document, ("default",), ("values",), what=f"the variable {key.text!r}")
+        default = self._literal(self.fields.scalar(document.pairs["default"][1]))
         values = self._values(document.pairs["values"][1]) if "values" in document.pairs else (default,)
         return Variable(key.text, values, default)
 
@@ -162,8 +154,8 @@ class _Header:
         if isinstance(document, Scalar):
             return self._spaced(document, lambda: parse_spec(document.text))
         if isinstance(document, Sequence) and document.items:
-            return tuple(self._literal(self.reader.scalar(each)) for each in document.items)
-        raise self.reader.error("a variable needs values", document, hint="Write 70:85:1 or [5, 10, 14].")
+            return tuple(self._literal(self.fields.scalar(each)) for each in document.items)
+        raise self.fields.error("a variable needs values", document, hint="Write 70:85:1 or [5, 10, 14].")
 
     def _literal(self, document: Scalar) -> Literal:
         """A number when it looks like one and has no quotation marks, else a word."""
@@ -175,14 +167,14 @@ class _Header:
         try:
             return read()
         except SpaceError as error:
-            raise self.reader.error(error.message, document, hint=error.hint) from None
+            raise self.fields.error(error.message, document, hint=error.hint) from None
 
     def _constraints(self, document: Mapping, variables: tuple[Variable, ...]) -> tuple[Constraint, ...]:
         if "constraints" not in document.pairs:
             return ()
         made: list[Constraint] = []
-        for each in self.reader.sequence(document, "constraints").items:
-            scalar = self.reader.scalar(each)
-            made.append(self.reader.parsed(scalar, expression.constraint))
-            self.reader.told(scalar, lambda: validate.check_constraint(made[-1], variables))
+        for each in self.fields.sequence(document, "constraints").items:
+            scalar = self.fields.scalar(each)
+            made.append(self.fields.parsed(scalar, expression.constraint))
+            self.fields.told(scalar, lambda: validate.check_constraint(made[-1], variables))
         return tuple(made)

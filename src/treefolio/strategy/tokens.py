@@ -83,6 +83,12 @@ def finite(value: Number) -> bool:
         return False
 
 
+def is_word(text: str) -> bool:
+    """The text is read as one word, without quotation marks."""
+    match = _TOKEN.match(text)
+    return match is not None and match["word"] == text
+
+
 class Tokens:
     """A cursor over the tokens of one expression."""
 

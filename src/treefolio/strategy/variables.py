@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import operator
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from decimal import Decimal
 
@@ -90,9 +90,9 @@ def parse_spec(text: str) -> tuple[Literal, ...]:
 
 def _piece(piece: str) -> Iterable[Literal]:
     fields = piece.split(":")
-    if len(fields) == 1 or isinstance(parse_value(fields[0] or ":"), str):
+    if len(fields) == 1 or (fields[0] and isinstance(parse_value(fields[0]), str)):
         return (parse_value(piece),)
-    if len(fields) != 3:
+    if len(fields) != 3 or not all(fields):
         raise SpaceError(f"{piece} is not a range", hint="Write start:stop:step, such as 70:85:1.")
     return _range(piece, fields)
 
@@ -143,13 +143,17 @@ def used(strategy: Strategy) -> tuple[str, ...]:
 
 
 def bind(
-    strategy: Strategy, assignment: Mapping[str, Literal], signatures: Signatures | None = None
+    strategy: Strategy,
+    assignment: Mapping[str, Literal],
+    signatures: Signatures | None = None,
+    keep: Collection[str] = (),
 ) -> Strategy:
     """The strategy with every variable replaced by its value, and so without variables and constraints.
 
     Args:
         assignment: values by name; variables that it does not name take their defaults. They need not be
             among the declared values.
+        keep: variables that stay variables.
         signatures: when given, indicators that were variables get their parameters checked, and their
             defaults filled in.
 
@@ -166,14 +170,44 @@ def bind(
         changes: dict[Path, Scalar] = {
             slot.path: _value(values, slot.value, slot.kind)
             for slot in slots(item)
-            if isinstance(slot.value, Var)
+            if isinstance(slot.value, Var) and slot.value.name not in keep
         }
         return _changed(item, changes, signatures) if changes else item
 
     root: Node = rebuild(strategy.root, change)
+    corridor = strategy.rebalance.corridor
+    kept_corridor = isinstance(corridor, Var) and corridor.name in keep
     return replace(
-        strategy, root=root, variables=(), constraints=(), rebalance=_rebalance(strategy.rebalance, values)
+        strategy,
+        root=root,
+        variables=tuple(variable for variable in strategy.variables if variable.name in keep),
+        constraints=(),
+        rebalance=strategy.rebalance if kept_corridor else _rebalance(strategy.rebalance, values),
     )
+
+
+def check_values(
+    strategy: Strategy, values: Mapping[str, Sequence[Literal]]
+) -> dict[str, tuple[Literal, ...]]:
+    """The values of each variable in the type that its places in the tree need: 10.0 is 10 for a window.
+
+    Raises:
+        SpaceError: a value that has no meaning where its variable stands.
+    """
+    kinds: dict[str, dict[str, Kind]] = {name: {} for name in values}
+    for item in iterate(strategy.root):
+        for slot in slots(item):
+            if isinstance(slot.value, Var) and slot.value.name in kinds:
+                kinds[slot.value.name][slot.kind.name] = slot.kind
+    corridor = strategy.rebalance.corridor
+    if isinstance(corridor, Var) and corridor.name in kinds:
+        kinds[corridor.name][CORRIDOR.name] = CORRIDOR
+    checked: dict[str, tuple[Literal, ...]] = {}
+    for name, given in values.items():
+        checked[name] = tuple(given)
+        for kind in kinds[name].values():
+            checked[name] = tuple(_value({name: value}, Var(name), kind) for value in checked[name])
+    return checked
 
 
 def _value(values: Mapping[str, Literal], variable: Var, kind: Kind) -> Literal:

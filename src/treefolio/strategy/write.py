@@ -331,11 +331,18 @@ def _json(outline: dict[str, Outline], *, indent: bool) -> str:
         part = stack.pop()
         if isinstance(part, str):
             pieces.append(part)
-        elif isinstance(part[1], dict | list) and part[1]:
+        elif isinstance(part[1], dict | list) and part[1] and not _short(part[1]):
             stack.extend(reversed(_json_pieces(part[0], part[1], indent=indent)))
         else:
             pieces.append(json.dumps(part[1], ensure_ascii=False))
     return "".join(pieces) + "\n"
+
+
+def _short(value: dict[str, Outline] | list[Outline]) -> bool:
+    """A list of a few words or numbers, which stays on its line."""
+    if isinstance(value, dict) or any(isinstance(each, dict | list) for each in value):
+        return False
+    return sum(len(str(each)) + 4 for each in value) <= _LONGEST_LINE
 
 
 def _json_pieces(

@@ -15,14 +15,14 @@ from treefolio.engine.interpret import execute, floats
 from treefolio.engine.portfolios import Store
 from treefolio.engine.program import Floats, Ints, Program, State
 from treefolio.engine.simulate import Rules
-from treefolio.engine.trading import Desk, Market, trade_root
-from treefolio.kernels import kernel
+from treefolio.engine.trading import DONE, Desk, Market, trade_root
+from treefolio.kernels import inner, kernel
 from treefolio.metrics import METRICS, Frame, Marks, frame, measure
 
 Choices = NDArray[np.int64]
 
 
-@kernel
+@inner
 def first_change(nest: Ints, choice: Ints, chosen: Ints) -> int:
     """The outermost level whose variable changes, or the number of levels when none does."""
     for level in range(nest.shape[0]):
@@ -55,7 +55,7 @@ def sweep_rows(
     Args:
         choices: (rows, axes) the position of each variable's value; encoded: (axes, values) as numbers.
         order: those to compute, in this order; the results stand in the order of ``choices``.
-        out: (rows, metrics). bad: (rows,) the window's first session without a price, or −1.
+        out: (rows, metrics). bad: (rows,) DONE, or why a row has no metrics, as `trade_root` says.
     """
     for done in range(order.shape[0]):
         j = order[done]
@@ -69,7 +69,7 @@ def sweep_rows(
                 return done
         portfolios = row_of(holdings, state, root)
         bad[j] = trade_root(floats(state, root), portfolios, store, market, rules, desk, holdings.first)
-        if bad[j] >= 0:
+        if bad[j] != DONE:
             out[j, :] = np.nan
         else:
             measure(desk.returns, desk.activity, marks, scratch, out[j])
@@ -110,8 +110,7 @@ class Worker:
             choices: (rows, axes) the position of each variable's value.
 
         Returns:
-            (rows, metrics) with NaN where undefined, and for each row the window's first session without
-            a needed price, or −1.
+            (rows, metrics) with NaN where undefined, and for each row DONE, or why it has no metrics.
         """
         out = np.empty((len(choices), len(METRICS)))
         bad = np.empty(len(choices), np.int64)

@@ -1,0 +1,368 @@
+"""A sweep from end to end.
+
+1. `plan_sweep` opens the handles, makes the space and prepares the strategy for all of it: one start, one
+   set of tables. `Planned.estimate` tries a few rows and says what the rest will take.
+2. `Planned.run` cuts the space into ranges of about a second, computes them on threads and writes each as
+   a part (``parts/rows-FIRST-LAST.parquet``). What is there already, from an interrupted sweep, is kept.
+3. At the end the parts become ``rows.parquet``, with ``summary.json`` and ``stats.json`` beside it, and are
+   removed.
+
+Whatever the threads and the ranges, the bytes are the same: a row depends on its combination alone.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+import shutil
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import cast
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from treefolio.engine.compiled import Prepared, Question, prepare
+from treefolio.errors import OutputError
+from treefolio.graph.build import build
+from treefolio.graph.plan import work_bytes
+from treefolio.graph.start import starts, structural
+from treefolio.indicators import SIGNATURES
+from treefolio.metrics import Frame
+from treefolio.strategy.tree import Strategy
+from treefolio.strategy.validate import validate
+from treefolio.strategy.variables import bind
+from treefolio.sweep import files, rows
+from treefolio.sweep.block import Worker, frame_of
+from treefolio.sweep.manifest import manifest, to_json
+from treefolio.sweep.space import Space, Value, open_strategy
+
+PART_SECONDS = 1.0
+"""A range takes about this long, so a stop is noticed, and a crash costs, no more than that."""
+FIRST_RANGE, LARGEST_RANGE = 64, 32_768
+TRIAL_ROWS = 48
+
+
+class Stopped(OutputError):  # noqa: N818 - it is what happened, not a fault
+    """The sweep was stopped before its end; what is done is kept."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Estimate:
+    """What a sweep will take."""
+
+    combinations: int
+    seconds: float
+    bytes: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Progress:
+    """How far a sweep is: rows done of all, and rows per second since its beginning."""
+
+    done: int
+    total: int
+    rate: float
+
+    @property
+    def seconds_left(self) -> float:
+        """At the rate so far."""
+        return (self.total - self.done) / self.rate if self.rate > 0 else float("inf")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Swept:
+    """A finished sweep.
+
+    Attributes:
+        rows: as in ``rows.parquet``: all of them when the sweep was kept in memory, else to be scanned.
+        folder: where its files are; None when they were not kept.
+    """
+
+    space: Space
+    rows: pl.LazyFrame
+    manifest: Mapping[str, object] = field(repr=False)
+    summary: Mapping[str, object] = field(repr=False)
+    stats: Mapping[str, object]
+    folder: Path | None
+    notes: tuple[str, ...]
+
+    def top(self, by: str = "sharpe", n: int = 20) -> pl.DataFrame:
+        """The best ``n`` rows by a metric."""
+        from treefolio.sweep.ranking import top  # noqa: PLC0415 - ranking reads what this module writes
+
+        return top(self.rows, by=by, n=n)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Planned:
+    """A sweep that can begin."""
+
+    space: Space
+    prepared: Prepared = field(repr=False)
+    frame: Frame = field(repr=False)
+    latest_start: int | None
+    seconds: dict[str, float]
+
+    def estimate(self, threads: int) -> Estimate:
+        """Tries some rows, spread over the space, and scales up."""
+        size = self.space.size
+        picks = np.unique(np.linspace(0, size - 1, min(size, TRIAL_ROWS)).astype(np.int64))
+        choices = np.concatenate([self.space.choices(int(k), int(k) + 1) for k in picks])
+        worker = Worker(self.prepared, self.frame)
+        worker.measure(choices[:1])
+        began = time.perf_counter()
+        worker.measure(choices)
+        each = (time.perf_counter() - began) / len(choices)
+        memory = work_bytes(self.prepared.plan, len(self.prepared.panel.sessions))
+        return Estimate(
+            combinations=size,
+            seconds=each * size / threads,
+            bytes=memory * threads + LARGEST_RANGE * threads * 8 * len(rows.schema(self.space)),
+        )
+
+    def run(
+        self,
+        out: Path | None = None,
+        *,
+        threads: int = 1,
+        resume: bool = False,
+        progress: Callable[[Progress], None] | None = None,
+        stop: threading.Event | None = None,
+    ) -> Swept:
+        """All rows; in ``out``, or in memory when it is None.
+
+        Raises:
+            OutputError: ``out`` is not empty (without ``resume``), belongs to another sweep, or is full.
+            Stopped: ``stop`` was set; the parts that are done are kept in ``out``.
+        """
+        identity = manifest(
+            self.prepared, engine="compiled", assignment=self.space.fixed, space=self.space.describe()
+        )
+        with _folder(out) as folder:
+            done = _claim(folder, to_json(identity), resume=resume)
+            work = _Work(self, folder, done, threads, progress, stop or threading.Event())
+            work.run()
+            return work.finish(identity, keep=out is not None)
+
+
+def plan_sweep(
+    strategy: Strategy,
+    question: Question,
+    *,
+    vary: Mapping[str, str | Sequence[Value]] | None = None,
+    fix: Mapping[str, Value] | None = None,
+    latest_start: dt.date | None = None,
+) -> Planned:
+    """Everything up to the first row.
+
+    Raises:
+        SpaceError, StrategyError, MissingPrices, WindowError.
+    """
+    began = time.perf_counter()
+    opened, space = open_strategy(strategy, vary or {}, fix or {}, SIGNATURES)
+    validate(opened, SIGNATURES)
+    partly = bind(opened, space.fixed, SIGNATURES, keep=space.axes)
+    names = structural(build(partly).graph)
+    prepared = prepare(partly, question, space.axes, space.corners(names), latest_start)
+    limit = None
+    if latest_start is not None:
+        limit = int(np.searchsorted(prepared.panel.sessions, np.datetime64(latest_start), side="right")) - 1
+    return Planned(
+        space=space,
+        prepared=prepared,
+        frame=frame_of(prepared),
+        latest_start=limit,
+        seconds={"prepare": time.perf_counter() - began},
+    )
+
+
+@contextmanager
+def _folder(out: Path | None) -> Iterator[Path]:
+    """The folder of the sweep, or a temporary one that is removed at the end."""
+    if out is not None:
+        yield out
+        return
+    folder = Path(tempfile.mkdtemp(prefix="treefolio-sweep-"))
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _claim(folder: Path, identity: str, *, resume: bool) -> list[tuple[int, int]]:
+    """Makes the folder this sweep's own; returns the ranges that are done already.
+
+    Raises:
+        OutputError: it holds something else, or another sweep.
+    """
+    path = folder / "manifest.json"
+    if not (resume and path.exists()):
+        files.require_free(folder)
+        with files.explained(folder):
+            (folder / rows.PARTS).mkdir(parents=True)
+        files.write_text(path, identity)
+        return []
+    differing = _differences(json.loads(path.read_text(encoding="utf-8")), json.loads(identity))
+    if differing:
+        raise OutputError(
+            f"{folder} holds another sweep: {', '.join(differing)} differ{'s' if len(differing) == 1 else ''}",
+            hint="Resume with what the sweep began with, or choose another --out folder.",
+        )
+    with files.explained(folder):
+        (folder / rows.PARTS).mkdir(exist_ok=True)
+    names = sorted(part.stem.split("-") for part in (folder / rows.PARTS).glob("rows-*.parquet"))
+    return [(int(first), int(last)) for _, first, last in names]
+
+
+def _differences(before: Mapping[str, object], now: Mapping[str, object]) -> list[str]:
+    return sorted(key for key in before.keys() | now.keys() if before.get(key) != now.get(key))
+
+
+class _Work:
+    """One sweep under way: hands out ranges, computes them on threads, keeps the parts."""
+
+    def __init__(
+        self,
+        planned: Planned,
+        folder: Path,
+        done: list[tuple[int, int]],
+        threads: int,
+        progress: Callable[[Progress], None] | None,
+        stop: threading.Event,
+    ) -> None:
+        self.planned = planned
+        self.folder = folder
+        self.threads = max(1, threads)
+        self.progress = progress
+        self.stop = stop
+        self.table = rows.Table(planned.prepared, planned.space)
+        self.total = planned.space.size
+        self.kept = sum(last - first for first, last in done)
+        self.done = self.kept
+        self.gaps = list(gaps(done, self.total))
+        self.local = threading.local()
+        self.began = time.perf_counter()
+        self.rate = 0.0
+
+    def run(self) -> None:
+        """Computes every range that is not there yet."""
+        pending: set[Future[int]] = set()
+        with ThreadPoolExecutor(self.threads, thread_name_prefix="sweep") as pool:
+            try:
+                while self.gaps or pending:
+                    while self.gaps and len(pending) < self.threads and not self.stop.is_set():
+                        pending.add(pool.submit(self.compute, *self.next_range()))
+                    finished, pending = wait(pending, timeout=0.2, return_when=FIRST_COMPLETED)
+                    for future in finished:
+                        self.report(future.result())
+                    if self.stop.is_set() and not pending:
+                        raise Stopped(
+                            f"stopped after {self.done:,} of {self.total:,} combinations",
+                            hint=f"They are kept in {self.folder}; continue with --resume.",
+                        )
+            except BaseException:
+                self.stop.set()
+                raise
+
+    def next_range(self) -> tuple[int, int]:
+        """The next range to compute: about `PART_SECONDS` long."""
+        first, last = self.gaps.pop(0)
+        wanted = int(self.rate / self.threads * PART_SECONDS) if self.rate else FIRST_RANGE
+        size = min(max(wanted, FIRST_RANGE), LARGEST_RANGE, max(1, -(-(last - first) // self.threads)))
+        if first + size < last:
+            self.gaps.insert(0, (first + size, last))
+        return first, min(first + size, last)
+
+    def compute(self, first: int, last: int) -> int:
+        """Computes rows [first, last) and writes their part; returns how many there are."""
+        worker = getattr(self.local, "worker", None)
+        if worker is None:
+            worker = self.local.worker = Worker(self.planned.prepared, self.planned.frame)
+        choices = self.planned.space.choices(first, last)
+        metrics, codes = worker.measure(choices)
+        self.skip(choices, metrics, codes)
+        frame = self.table.frame(first, choices, metrics, codes)
+        files.write_parquet(frame, self.folder / rows.PARTS / f"rows-{first:012d}-{last:012d}.parquet")
+        return last - first
+
+    def skip(
+        self, choices: NDArray[np.int64], metrics: NDArray[np.float64], codes: NDArray[np.int64]
+    ) -> None:
+        """Marks the combinations that would need a later start than is allowed."""
+        limit, prepared = self.planned.latest_start, self.planned.prepared
+        if limit is None:
+            return
+        root = starts(prepared.plan.graph, prepared.panel, prepared.axes, choices).root
+        late = np.broadcast_to(np.asarray(root) > limit, codes.shape)
+        metrics[late] = np.nan
+        codes[late] = rows.SKIPPED
+
+    def report(self, count: int) -> None:
+        """Takes note of a range that is done."""
+        self.done += count
+        self.rate = (self.done - self.kept) / (time.perf_counter() - self.began)
+        if self.progress is not None:
+            self.progress(Progress(done=self.done, total=self.total, rate=self.rate))
+
+    def finish(self, identity: Mapping[str, object], *, keep: bool) -> Swept:
+        """From parts to the final files; parts are removed when those are there."""
+        swept = time.perf_counter()
+        parts, _ = rows.scan(self.folder)
+        final = self.folder / "rows.parquet"
+        if not final.exists():
+            files.write_parquet(parts, final)
+        table = pl.scan_parquet(final)
+        summary = rows.summarise(table)
+        written = time.perf_counter()
+        stats = {
+            "seconds": {
+                **self.planned.seconds,
+                "rows": swept - self.began,
+                "write": written - swept,
+            },
+            "rows_per_second": self.rate,
+            "rows_computed": self.done - self.kept,
+            "rows_kept": self.kept,
+            "threads": self.threads,
+            "peak_memory_bytes": peak_memory(),
+        }
+        files.write_text(self.folder / "summary.json", to_json(summary))
+        files.write_text(self.folder / "stats.json", to_json(stats))
+        shutil.rmtree(self.folder / rows.PARTS, ignore_errors=True)
+        return Swept(
+            space=self.planned.space,
+            rows=table if keep else table.collect().lazy(),
+            manifest=identity,
+            summary=summary,
+            stats=stats,
+            folder=self.folder if keep else None,
+            notes=self.planned.prepared.notes,
+        )
+
+
+def gaps(done: Sequence[tuple[int, int]], total: int) -> Iterator[tuple[int, int]]:
+    """The ranges of [0, total) that are not in ``done`` (ascending, apart)."""
+    first = 0
+    for begin, end in done:
+        if begin > first:
+            yield first, begin
+        first = max(first, end)
+    if first < total:
+        yield first, total
+
+
+def peak_memory() -> int:
+    """Bytes of memory that this process had at most; 0 where the platform does not say."""
+    try:
+        import resource  # noqa: PLC0415 - Unix only
+    except ImportError:
+        return 0
+    return cast(int, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss) * 1024

@@ -1,0 +1,48 @@
+"""The best rows of a sweep: by a metric, of those that satisfy a condition."""
+
+from __future__ import annotations
+
+import polars as pl
+
+from treefolio.errors import UsageError, did_you_mean
+from treefolio.metrics import METRICS
+
+
+def top(rows: pl.LazyFrame, *, by: str, where: str | None = None, n: int = 20) -> pl.DataFrame:
+    """The best ``n`` rows that are ok, best first; ties and rows without the metric in row order.
+
+    Args:
+        by: a metric's key (its better end first) or any numeric column (largest first); a minus before it
+            turns the order around.
+        where: a condition in SQL's words, such as ``max_drawdown < 0.3 and sharpe > 1``.
+
+    Raises:
+        UsageError: an unknown column, or a condition that cannot be read.
+    """
+    columns = rows.collect_schema()
+    key = by.removeprefix("-")
+    if key not in columns:
+        raise UsageError(f"unknown column {key!r}", hint=did_you_mean(key, columns.names()))
+    if not columns[key].is_numeric():
+        raise UsageError(f"{key} is no number", hint="Rank by a metric, such as --by sharpe.")
+    smallest_first = key in METRICS and METRICS[key].better == "low"
+    if by.startswith("-"):
+        smallest_first = not smallest_first
+    kept = rows.filter(pl.col("status") == "ok")
+    if where:
+        kept = _filtered(kept, where, columns.names())
+    return kept.sort(key, descending=not smallest_first, nulls_last=True, maintain_order=True).head(n).collect()
+
+
+def _filtered(rows: pl.LazyFrame, where: str, columns: list[str]) -> pl.LazyFrame:
+    try:
+        kept = rows.filter(pl.sql_expr(where))
+        kept.collect_schema()
+    except pl.exceptions.PolarsError as error:
+        raise UsageError(
+            f"the condition {where!r} cannot be read: {str(error).splitlines()[0]}",
+            hint="Write it like: max_drawdown < 0.3 and sharpe > 1. Columns with a dot need quotes: "
+            '"c12.window" = 10.',
+        ) from None
+    del columns
+    return kept

@@ -1,0 +1,139 @@
+"""The rows of a sweep as a table, and what is said of them.
+
+A row is a combination: a column per variable, start, end, sessions, a column per metric, status, reason.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from treefolio.engine.compiled import Prepared, fault
+from treefolio.engine.trading import DONE, NO_CULPRIT
+from treefolio.errors import OutputError
+from treefolio.metrics import METRICS
+from treefolio.sweep.space import Space
+
+STATUSES = ("ok", "failed", "skipped")
+SKIPPED = -3
+"""A row's code beside those of `trade_root`: it would need a later start than the latest allowed."""
+
+
+def value_type(values: tuple[int | float | str, ...]) -> type[pl.Int64 | pl.Float64 | pl.String]:
+    """The column type of a variable: words make all of them words, one fraction makes all fractions."""
+    if any(isinstance(value, str) for value in values):
+        return pl.String
+    return pl.Float64 if any(isinstance(value, float) for value in values) else pl.Int64
+
+
+def schema(space: Space) -> dict[str, type[pl.DataType]]:
+    """Columns and their types, in order."""
+    columns: dict[str, type[pl.DataType]] = {n: value_type(v) for n, v in space.axes.items()}
+    columns |= {name: value_type((value,)) for name, value in set_by_hand(space).items()}
+    columns |= {"start": pl.Date, "end": pl.Date, "sessions": pl.Int64}
+    columns |= dict.fromkeys(METRICS, pl.Float64)
+    return columns | {"status": pl.String, "reason": pl.String}
+
+
+def set_by_hand(space: Space) -> Mapping[str, int | float | str]:
+    """Variables that are not varied but were given a value: they are columns too."""
+    return {name: value for name, value in space.fixed.items() if name not in space.axes}
+
+
+class Table:
+    """Makes tables of rows for one sweep."""
+
+    def __init__(self, prepared: Prepared, space: Space) -> None:
+        self.prepared = prepared
+        self.space = space
+        self.schema = schema(space)
+        self.values = {
+            name: pl.Series(name, values, dtype=self.schema[name], strict=False)
+            for name, values in space.axes.items()
+        }
+        self._reasons: dict[int, str] = {}
+
+    def frame(
+        self, first: int, choices: NDArray[np.int64], metrics: NDArray[np.float64], codes: NDArray[np.int64]
+    ) -> pl.DataFrame:
+        """The rows from position ``first`` of the space on."""
+        rows = len(choices)
+        sessions = self.prepared.sessions
+        columns: list[pl.Series] = [
+            series.gather(choices[:, v]) for v, series in enumerate(self.values.values())
+        ]
+        fixed = {**set_by_hand(self.space), "start": sessions[0].item(), "end": sessions[-1].item()}
+        for name, value in (fixed | {"sessions": len(sessions)}).items():
+            columns.append(pl.Series(name, [value], dtype=self.schema[name]).new_from_index(0, rows))
+        columns += [
+            pl.Series(key, np.ascontiguousarray(metrics[:, k]), nan_to_null=True)
+            for k, key in enumerate(METRICS)
+        ]
+        statuses = np.where(codes == DONE, 0, np.where(codes == SKIPPED, 2, 1))
+        columns.append(pl.Series("status", STATUSES).gather(statuses))
+        columns.append(pl.Series("reason", self._reasons_of(first, codes), dtype=pl.String))
+        return pl.DataFrame(columns)
+
+    def _reasons_of(self, first: int, codes: NDArray[np.int64]) -> list[str | None]:
+        reasons: list[str | None] = [None] * len(codes)
+        for j in np.flatnonzero(codes != DONE):
+            reasons[j] = self._reason(first + int(j), int(codes[j]))
+        return reasons
+
+    def _reason(self, row: int, code: int) -> str:
+        """Why a row failed; a missing price is looked up once, a tree without value for each row."""
+        if code == SKIPPED:
+            return "it would need a later start than the latest allowed"
+        if code == NO_CULPRIT:
+            return fault(self.prepared, code, self.space.assignment(row)).message
+        if code not in self._reasons:
+            self._reasons[code] = fault(self.prepared, code, {}).message
+        return self._reasons[code]
+
+
+def summarise(rows: pl.LazyFrame) -> dict[str, object]:
+    """summary.json: counts by status; best, worst, mean and quartiles of every metric over rows that are ok.
+
+    Metrics are taken one at a time, so memory is that of one column.
+    """
+    counts = rows.group_by("status").len().collect()
+    by_status = dict.fromkeys(STATUSES, 0) | dict(counts.iter_rows())
+    ok = rows.filter(pl.col("status") == "ok")
+    summary: dict[str, object] = {}
+    for key, metric in METRICS.items():
+        column = ok.select(key).collect().to_series().drop_nulls()
+        low, high = column.min(), column.max()
+        best, worst = (low, high) if metric.better == "low" else (high, low)
+        summary[key] = {
+            "best": best if metric.better else None,
+            "worst": worst if metric.better else None,
+            "min": low,
+            "max": high,
+            "mean": column.mean(),
+            "quartiles": [column.quantile(q, interpolation="linear") for q in (0.25, 0.5, 0.75)],
+            "defined": len(column),
+        }
+    return {"rows": sum(by_status.values()), "status": by_status, "metrics": summary}
+
+
+PARTS = "parts"
+
+
+def scan(folder: Path) -> tuple[pl.LazyFrame, bool]:
+    """The rows of a sweep's folder, and whether they are all there.
+
+    Raises:
+        OutputError: the folder holds no rows.
+    """
+    if (folder / "rows.parquet").exists():
+        return pl.scan_parquet(folder / "rows.parquet"), True
+    parts = sorted((folder / PARTS).glob("rows-*.parquet"))
+    if not parts:
+        raise OutputError(
+            f"{folder} holds no rows of a sweep", hint="Give the --out folder of `treefolio sweep`."
+        )
+    return pl.scan_parquet(parts), False

@@ -1,0 +1,149 @@
+"""One backtest from end to end: `run` and what it returns.
+
+The numbers come from the compiled engine (a sweep of one) or, on request, from the reference engine; the
+metrics come from the same kernel in both cases.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Literal
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from treefolio.engine import reference
+from treefolio.engine.compiled import Prepared, Question, prepare, record
+from treefolio.engine.run import Run
+from treefolio.errors import UsageError
+from treefolio.indicators import SIGNATURES
+from treefolio.metrics import Activity, Frame, measure_one
+from treefolio.strategy.tree import Number, Strategy
+from treefolio.strategy.validate import validate
+from treefolio.strategy.variables import bind
+from treefolio.sweep.block import frame_of
+from treefolio.sweep.manifest import manifest
+
+Engine = Literal["compiled", "reference"]
+ENGINES: tuple[Engine, ...] = ("compiled", "reference")
+Assignment = Mapping[str, Number | str]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Result:
+    """One backtest with everything that is known of it.
+
+    Attributes:
+        strategy: as it ran, its variables bound to `assignment`.
+        metrics: key → number, or None where it is undefined.
+        manifest: what identifies the result; the same manifest gives the same bytes.
+        notes: what the user should be told: a moved start, indicators that have not settled.
+        seconds: phase → seconds it took.
+    """
+
+    strategy: Strategy
+    assignment: Assignment
+    engine: Engine
+    prepared: Prepared = field(repr=False)
+    frame: Frame = field(repr=False)
+    run: Run = field(repr=False)
+    metrics: Mapping[str, float | None]
+    manifest: Mapping[str, object] = field(repr=False)
+    notes: tuple[str, ...]
+    seconds: Mapping[str, float]
+
+    @property
+    def synthetic(self) -> bool:
+        """The prices are made up."""
+        return self.prepared.panel.synthetic
+
+    @property
+    def benchmark(self) -> NDArray[np.float64] | None:
+        """(N,) the benchmark's value, starting at the capital."""
+        return self.prepared.benchmark
+
+    @cached_property
+    def equity(self) -> pl.DataFrame:
+        """session, value, benchmark."""
+        benchmark = self.benchmark
+        absent = pl.Series([None] * len(self.run.values), dtype=pl.Float64)
+        return pl.DataFrame(
+            {
+                "session": pl.Series(self.run.sessions.astype("datetime64[D]")),
+                "value": self.run.values,
+                "benchmark": absent if benchmark is None else benchmark,
+            }
+        )
+
+    @cached_property
+    def weights(self) -> pl.DataFrame:
+        """session, ticker, weight after that session's trade; only weights that are not 0."""
+        session, column = np.nonzero(self.run.weights)
+        return pl.DataFrame(
+            {
+                "session": pl.Series(self.run.sessions[session].astype("datetime64[D]"), dtype=pl.Date),
+                "ticker": pl.Series([self.run.tickers[a] for a in column], dtype=pl.String),
+                "weight": pl.Series(self.run.weights[session, column], dtype=pl.Float64),
+            }
+        )
+
+    @cached_property
+    def trades(self) -> pl.DataFrame:
+        """session, ticker, shares, price, notional, cost."""
+        trades = self.run.trades
+        return pl.DataFrame(
+            {
+                "session": pl.Series(
+                    self.run.sessions[trades.session].astype("datetime64[D]"), dtype=pl.Date
+                ),
+                "ticker": pl.Series([self.run.tickers[a] for a in trades.ticker], dtype=pl.String),
+                "shares": trades.shares,
+                "price": trades.price,
+                "notional": trades.notional,
+                "cost": trades.cost,
+            }
+        )
+
+
+def run(
+    strategy: Strategy, question: Question, assignment: Assignment | None = None, engine: Engine = "compiled"
+) -> Result:
+    """The backtest of a strategy with its variables set by ``assignment`` (defaults where it is silent).
+
+    Raises:
+        StrategyError, MissingPrices, WindowError, RunError: with the place and a remedy.
+    """
+    if engine not in ENGINES:
+        raise UsageError(f"unknown engine {engine!r}", hint=f"One of {', '.join(ENGINES)}.")
+    began = time.perf_counter()
+    chosen = {variable.name: variable.default for variable in strategy.variables} | dict(assignment or {})
+    bound = bind(strategy, chosen)
+    validate(bound, SIGNATURES)
+    prepared = prepare(bound, question)
+    ready = time.perf_counter()
+    made = record(prepared) if engine == "compiled" else _by_reference(prepared)
+    frame = frame_of(prepared)
+    done = time.perf_counter()
+    return Result(
+        strategy=bound,
+        assignment=chosen,
+        engine=engine,
+        prepared=prepared,
+        frame=frame,
+        run=made,
+        metrics=measure_one(made.returns, frame, Activity(*made.activity.tolist())),
+        manifest=manifest(prepared, engine=engine, assignment=chosen),
+        notes=prepared.notes,
+        seconds={"prepare": ready - began, "run": done - ready},
+    )
+
+
+def _by_reference(prepared: Prepared) -> Run:
+    question = prepared.question
+    return reference.run(
+        prepared.strategy, prepared.panel, prepared.window, question.execution, missing=question.missing
+    )

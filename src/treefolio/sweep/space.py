@@ -1,0 +1,206 @@
+"""The space: every combination of the variables' values that satisfies the constraints, in row order.
+
+Row order is the listed order of the variables, the last one fastest. A combination is a row of positions,
+one for each variable, into its list of values; only positions are kept, so a space costs no memory until
+its rows are asked for.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from treefolio.errors import SpaceError, did_you_mean
+from treefolio.strategy.handles import open_handles
+from treefolio.strategy.signature import Signatures
+from treefolio.strategy.tree import Constraint, Number, Strategy, Var
+from treefolio.strategy.variables import check_values, constraints_hold, parse_spec
+
+MOST_ROWS = 100_000_000
+"""Combinations that can be enumerated; more must be sampled."""
+_BLOCK = 1 << 18
+
+Value = int | float | str
+Choices = NDArray[np.int64]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Space:
+    """Variables, their values, and which combinations count.
+
+    Attributes:
+        axes: variables in their listed order, each with its distinct values.
+        fixed: values of the strategy's other variables, for constraints that name them.
+        constraints: what a combination must satisfy.
+    """
+
+    axes: Mapping[str, tuple[Value, ...]]
+    fixed: Mapping[str, Value] = field(default_factory=dict)
+    constraints: tuple[Constraint, ...] = ()
+
+    def __post_init__(self) -> None:
+        for name, values in self.axes.items():
+            if not values:
+                raise SpaceError(f"variable {name} has no values")
+            if len(set(values)) != len(values):
+                raise SpaceError(f"variable {name} has a value twice")
+        if self.grid > MOST_ROWS:
+            sizes = " × ".join(f"{name} {len(values):,}" for name, values in self.axes.items())
+            raise SpaceError(
+                f"the space has {self.grid:,} combinations ({sizes}), more than {MOST_ROWS:,}",
+                hint="Take fewer values, larger steps, or draw a sample with --sample N --seed S.",
+            )
+
+    @property
+    def grid(self) -> int:
+        """Combinations before constraints."""
+        return math.prod(len(values) for values in self.axes.values())
+
+    @cached_property
+    def _ranks(self) -> NDArray[np.int64] | None:
+        """The grid positions that satisfy the constraints; None when all do."""
+        if not self.constraints:
+            return None
+        kept = [
+            ranks[self._satisfied(ranks)]
+            for first in range(0, self.grid, _BLOCK)
+            for ranks in [np.arange(first, min(first + _BLOCK, self.grid), dtype=np.int64)]
+        ]
+        ranks = np.concatenate(kept)
+        if not len(ranks):
+            raise SpaceError(
+                f"the constraints leave none of {self.grid:,} combinations",
+                hint="Loosen a constraint, or give the variables other values.",
+            )
+        return ranks
+
+    @property
+    def size(self) -> int:
+        """How many combinations there are."""
+        return self.grid if self._ranks is None else len(self._ranks)
+
+    def choices(self, first: int, last: int) -> Choices:
+        """Rows [first, last): (rows, axes) positions of the variables' values."""
+        ranks = np.arange(first, last) if self._ranks is None else self._ranks[first:last]
+        return self._unravel(ranks)
+
+    def assignment(self, row: int) -> dict[str, Value]:
+        """One combination by name."""
+        chosen = self.choices(row, row + 1)[0]
+        return {name: values[k] for (name, values), k in zip(self.axes.items(), chosen, strict=True)}
+
+    def blocks(self) -> Iterator[Choices]:
+        """All rows in order, a block at a time."""
+        for first in range(0, self.size, _BLOCK):
+            yield self.choices(first, min(first + _BLOCK, self.size))
+
+    def _unravel(self, ranks: NDArray[np.int64]) -> Choices:
+        columns = np.empty((len(ranks), len(self.axes)), np.int64)
+        rest = ranks
+        for v, values in reversed(list(enumerate(self.axes.values()))):
+            rest, columns[:, v] = np.divmod(rest, len(values))
+        return columns
+
+    def _satisfied(self, ranks: NDArray[np.int64]) -> NDArray[np.bool_]:
+        """Which combinations satisfy all constraints. A constraint is looked up over its own variables."""
+        choices = self._unravel(ranks)
+        kept = np.ones(len(ranks), bool)
+        names = list(self.axes)
+        for constraint in self.constraints:
+            terms = (constraint.left.value, constraint.right.value)
+            own = [t.name for t in terms if isinstance(t, Var) and t.name in self.axes]
+            columns = [names.index(name) for name in own]
+            distinct, inverse = np.unique(choices[:, columns], axis=0, return_inverse=True)
+            holds = np.array([self._holds(constraint, own, row) for row in distinct], bool)
+            kept &= holds[inverse.reshape(-1)]
+        return kept
+
+    def _holds(self, constraint: Constraint, names: Sequence[str], chosen: NDArray[np.int64]) -> bool:
+        values = {name: self.axes[name][k] for name, k in zip(names, chosen, strict=True)}
+        return constraints_hold((constraint,), {**self.fixed, **values})
+
+    def corners(self, names: Collection[str]) -> Choices:
+        """Rows that together have every combination of the named variables that some row has."""
+        columns = [v for v, name in enumerate(self.axes) if name in names]
+        if self._ranks is None:
+            grids = np.indices([len(self.axes[list(self.axes)[v]]) for v in columns]).reshape(len(columns), -1)
+            found = np.zeros((grids.shape[1] if columns else 1, len(self.axes)), np.int64)
+            found[:, columns] = grids.T
+            return found
+        kept: Choices | None = None
+        for block in self.blocks():
+            block[:, [v for v in range(len(self.axes)) if v not in columns]] = 0
+            block = block if kept is None else np.concatenate([kept, block])  # noqa: PLW2901
+            kept = np.unique(block, axis=0)
+        assert kept is not None
+        return kept
+
+    def describe(self) -> dict[str, object]:
+        """Plain data for the manifest."""
+        return {
+            "variables": [{"name": name, "values": list(values)} for name, values in self.axes.items()],
+            "constraints": [_text(constraint) for constraint in self.constraints],
+            "combinations": self.size,
+        }
+
+
+def _text(constraint: Constraint) -> str:
+    def side(value: object, scale: Number, offset: Number) -> str:
+        return f"{scale} * {value} + {offset}" if (scale, offset) != (1, 0) else str(value)
+
+    left, right = constraint.left, constraint.right
+    return (
+        f"{side(left.value, left.scale, left.offset)} {constraint.comparator} "
+        f"{side(right.value, right.scale, right.offset)}"
+    )
+
+
+def open_strategy(
+    strategy: Strategy,
+    vary: Mapping[str, str | Sequence[Value]],
+    fix: Mapping[str, Value],
+    signatures: Signatures,
+) -> tuple[Strategy, Space]:
+    """The strategy with the handles named in ``vary`` and ``fix`` made variables, and the space of them.
+
+    Declared variables with several values are varied too, unless ``fix`` sets them; they come first, in
+    their declared order, and then those of ``vary`` in its order. All others take one value.
+
+    Args:
+        vary: name → values, or a specification such as ``70:85:1``.
+        fix: name → the one value.
+
+    Raises:
+        SpaceError: a name that is neither a variable nor a handle, or that is given twice.
+    """
+    twice = set(vary) & set(fix)
+    if twice:
+        raise SpaceError(f"{min(twice)} is both varied and set", hint="Give either --vary or --set for it.")
+    declared = {variable.name: variable for variable in strategy.variables}
+    handles = [name for name in (*vary, *fix) if name not in declared]
+    for name in handles:
+        if "." not in name:
+            raise SpaceError(
+                f"the strategy has no variable {name!r}",
+                hint=did_you_mean(name, declared) or "`treefolio inspect` lists variables and handles.",
+            )
+    opened = open_handles(strategy, handles, signatures)
+    axes: dict[str, tuple[Value, ...]] = {}
+    for name, variable in declared.items():
+        if name not in vary and name not in fix and len(variable.values) > 1:
+            axes[name] = tuple(variable.values)
+    for name, values in vary.items():
+        axes[name] = parse_spec(values) if isinstance(values, str) else tuple(values)
+    fixed = {variable.name: variable.default for variable in opened.variables if variable.name not in axes}
+    checked = check_values(opened, {name: (value,) for name, value in {**fixed, **fix}.items()})
+    space = Space(
+        axes=check_values(opened, axes),
+        fixed={name: values[0] for name, values in checked.items()},
+        constraints=strategy.constraints,
+    )
+    return opened, space
