@@ -1,4 +1,4 @@
-"""How Treefolio compiles: one decorator for every Numba kernel.
+"""How Treefolio compiles: the decorators of its Numba kernels.
 
 Kernels release the GIL, are cached on disk, and never use ``fastmath`` or SVML, so that a number does not
 depend on the thread, the block or the loop it was computed in.
@@ -12,15 +12,19 @@ import shutil
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
-from typing import TypeVar, cast
+from typing import Any, TypeVar, cast
 
 from platformdirs import user_cache_path
 
 F = TypeVar("F", bound=Callable[..., object])
-
-
 KEPT_VERSIONS = 8
-CONSTANTS = ("graph/ops.py", "indicators/codes.py", "engine/execution.py", "metrics/table.py", "metrics/rows_")
+CONSTANTS = (
+    "graph/ops.py",
+    "indicators/codes.py",
+    "engine/execution.py",
+    "metrics/table.py",
+    "metrics/rows_",
+)
 """Modules without kernels whose constants kernels are compiled with."""
 
 
@@ -69,7 +73,6 @@ def inner(function: F) -> F:
 
     That code is most of what Numba must compile for a function that takes tuples of arrays.
     """
-    decorate = numba.njit(
-        cache=True, nogil=True, error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True
-    )
-    return cast(F, decorate(function))
+    njit = cast(Any, numba.njit)  # its types leave these two options out
+    options = {"no_cpython_wrapper": True, "no_cfunc_wrapper": True}
+    return cast(F, njit(cache=True, nogil=True, error_model="numpy", **options)(function))

@@ -1,1 +1,17 @@
-"""cli."""
+"""The command line: one file for each verb.
+
+`main` is the program. `app` lists the verbs; `flags` says what several of them take, `asked` makes of it
+what the engine is asked; `show` prints, `fail` says what went wrong. Heavy imports stand inside the verbs,
+so that ``--help`` is quick.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs the command line; returns its exit status: 0 done, 1 failed, 2 misuse, 130 stopped."""
+    from treefolio.cli.app import start  # noqa: PLC0415 - importing the library's face stays quick
+
+    return start(arguments)

@@ -135,7 +135,7 @@ def prepare(
         )
     if question.missing == "error":
         windows.require_prices(panel, window, held | read, strategy, axes)
-    notes += windows.settling(built.graph, panel, axes, all_starts, window)
+    notes += windows.settling(built.graph, all_starts, window)
     plan = make_plan(built.graph, axes, window.first, len(panel.sessions))
     holdable = tuple(sorted(held))
     rules = make_rules(question.execution, _corridor(strategy))
@@ -254,11 +254,14 @@ class Machine:
         self.store = enlarged(tables.store, 2)
         self.desk = make_desk(prepared.market, record=record)
 
-    def make_room(self) -> None:
-        """Called when the store of portfolios is full: forgets what can be worked out again, or grows."""
-        if len(self.store.key) < STORE_LIMIT:
-            self.store = enlarged(self.store, 2)
-        elif 2 * self.store.base[0] < self.store.used[0]:
+    def make_room(self, *, progress: bool) -> None:
+        """Called when the store of portfolios is full.
+
+        It grows when it is small, or when not even one more combination fitted since the last call;
+        otherwise it forgets what can be worked out again, so that memory does not depend on how many
+        combinations there are.
+        """
+        if progress and len(self.store.key) >= STORE_LIMIT:
             cut_back(self.store)
         else:
             self.store = enlarged(self.store, 2)
@@ -282,7 +285,7 @@ def record(prepared: Prepared, chosen: Choices | None = None) -> Run:
     choose(state, tables, np.zeros(len(prepared.axes), np.int64) if chosen is None else chosen)
     execute(machine.program, state, 0)
     while not update(machine.program, state, machine.holdings, machine.store, 0):
-        machine.make_room()
+        machine.make_room(progress=False)
     root = int(state.where[prepared.plan.graph.root])
     returns = tables.table[root] if root >= 0 else state.work[-1 - root]
     portfolios = tables.portfolios[root] if root >= 0 else machine.holdings.work[-1 - root]

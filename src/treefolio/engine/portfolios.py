@@ -94,9 +94,10 @@ def enlarged(store: Store, factor: int = 1) -> Store:
     new = _allocate(
         len(store.dense), factor * len(store.key), factor * len(store.part), factor * len(store.column)
     )
-    for old_part, new_part in zip(store, new, strict=True):
-        if old_part is not store.slots:
-            new_part[: len(old_part)] = old_part
+    for name in Store._fields:
+        if name != "slots":
+            old = getattr(store, name)
+            getattr(new, name)[: len(old)] = old
     rehash(new)
     return new
 
@@ -131,7 +132,7 @@ def hash_parts(parts: Numbers, shares: Floats, count: int) -> int:
         h = (h ^ np.uint64(parts[k])) * np.uint64(1099511628211)
         h = (h ^ bits[k]) * np.uint64(1099511628211)
         h ^= h >> np.uint64(29)
-    return np.int64(h & np.uint64(0x7FFFFFFFFFFFFFFF))
+    return np.int64(h & np.uint64(0x7FFFFFFFFFFFFFFF))  # type: ignore[return-value]  # an int to Numba
 
 
 @inner
@@ -220,10 +221,10 @@ def intern_sums(store: Store, seen: Numbers, weights: Floats, need: Mask, out: N
 @inner
 def same_column(seen: Numbers, k: int) -> bool:
     """Do the children hold on session k what they held on the session before?"""
+    same = True
     for c in range(seen.shape[0]):
-        if seen[c, k] != seen[c, k - 1]:
-            return False
-    return True
+        same &= seen[c, k] == seen[c, k - 1]
+    return same
 
 
 @inner

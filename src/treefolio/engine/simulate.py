@@ -8,6 +8,7 @@ does the same in plain Python, written apart.
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
@@ -57,6 +58,22 @@ def make_rules(execution: Execution, corridor: float | None) -> Rules:
     )
 
 
+@inner
+def with_corridor(rules: Rules, corridor: float) -> Rules:
+    """The same rules with another corridor."""
+    return Rules(
+        rules.capital,
+        rules.delay,
+        corridor,
+        rules.whole_shares,
+        rules.cash,
+        rules.slippage,
+        rules.commission,
+        rules.commission_minimum,
+        rules.us_fees,
+    )
+
+
 class Book(NamedTuple):
     """Work space and record of one simulation over n sessions and A tickers.
 
@@ -102,7 +119,7 @@ def wanted_shares(rules: Rules, target: float, worth: float, price: float) -> fl
 
 @inner
 def total_cost(rules: Rules, book: Book, target: Floats, prices: Floats, worth: float, dust: float) -> float:
-    """The cost of trading from the shares held to ``target`` of ``worth``, before rounding to whole shares."""
+    """The cost of trading from the shares held to ``target`` of ``worth``, before any rounding."""
     total = 0.0
     for a in range(target.shape[0]):
         if target[a] == 0.0 and book.shares[a] == 0.0:
@@ -177,7 +194,7 @@ def unpriced(shares: Floats, prices: Floats) -> int:
 def simulate(
     rules: Rules, book: Book, targets: Floats, looks: Mask, close: Floats, fill: Floats, tally: Floats
 ) -> int:
-    """Runs the portfolio over n sessions; returns −1, or where a needed price is missing: session · A + ticker.
+    """Runs the portfolio over n sessions; returns −1, or session · A + ticker of a missing price.
 
     Args:
         targets: (n, A) what the tree decides at each close.
@@ -264,7 +281,7 @@ def _month(days: NDArray[np.datetime64]) -> NDArray[np.int64]:
     return days.astype("datetime64[M]").astype(np.int64)
 
 
-_PERIODS = {
+_PERIODS: dict[str, Callable[[NDArray[np.datetime64]], NDArray[np.int64]]] = {
     "weekly": _week,
     "monthly": _month,
     "quarterly": lambda days: _month(days) // 3,

@@ -138,8 +138,7 @@ def _fill_leaf(tables: Tables, panel: Panel, position: int) -> None:
             tables.table[base + k] = forward_returns(panel, str(words[0]))
             tables.portfolios[base + k] = FIRST_ASSET + tables.holdable.index(str(words[0]))
         else:
-            numbers = [float(w) for w in words[2:]]
-            tables.table[base + k] = read(panel, str(words[0]), str(words[1]), numbers)
+            tables.table[base + k] = read(panel, str(words[0]), str(words[1]), words[2:])
 
 
 def forward_returns(panel: Panel, ticker: str) -> Floats:
@@ -155,13 +154,13 @@ def forward_returns(panel: Panel, ticker: str) -> Floats:
     return out
 
 
-def read(panel: Panel, indicator: str, ticker: str, params: list[float]) -> Floats:
+def read(panel: Panel, indicator: str, ticker: str, params: list[int | float | str]) -> Floats:
     """(T,) an indicator of a ticker, NaN where undefined or the ticker (or a field of it) is not there."""
     row = INDICATORS[indicator]
     if ticker not in panel or any(name not in panel.fields for name in row.inputs):
         return np.full(len(panel.sessions), np.nan)
-    whole = [int(p) if q.whole else p for p, q in zip(params, row.parameters, strict=True)]
-    return compute(indicator, {name: panel.column(ticker, name) for name in row.inputs}, whole)
+    inputs = {name: panel.column(ticker, name) for name in row.inputs}
+    return compute(indicator, inputs, row.typed(params))
 
 
 def choose(state: State, tables: Tables, chosen: Ints) -> None:

@@ -74,7 +74,7 @@ def make_window(
         return Window(first=asked, last=last, cause="it was asked for"), []
     if latest > last:
         raise WindowError(
-            f"the strategy never has all its values up to {panel.sessions[last]}: {starts.cause(row)[:-5]} later",
+            f"the strategy does not have all its values by {panel.sessions[last]}, the end of the prices",
             hint="Use prices with more history, a later --end, or --missing skip with a --start.",
         )
     if asked >= latest and start is not None:
@@ -134,15 +134,14 @@ def require_tickers(panel: Panel, tickers: Collection[str], strategy: Strategy, 
         check_tickers(panel, used_at(strategy, axes))
 
 
-def settling(graph: Graph, panel: Panel, axes: Axes, starts: Starts, window: Window) -> list[str]:
+def settling(graph: Graph, starts: Starts, window: Window) -> list[str]:
     """A note for each indicator whose seed still weighs more than 1e-6 on the window's first session."""
     notes = set()
     for k, node in enumerate(graph.nodes):
         if node.op is not Op.READING or any(isinstance(p, Var) for p in node.params):
             continue
         row = INDICATORS[str(node.params[0])]
-        numbers = [float(str(p)) for p in node.params[2:]]
-        whole = [int(p) if q.whole else p for p, q in zip(numbers, row.parameters, strict=True)]
+        whole = row.typed(node.params[2:])
         start = starts.of[k]
         behind = window.first - (int(start.max()) if isinstance(start, np.ndarray) else start)
         needed = row.settle_sessions(*whole)

@@ -1,13 +1,15 @@
 """From the tree to the graph, parts before what is made of them, without recursion.
 
-Each class of the tree is one row of `_BUILDERS`; a builder is handed the graph nodes of the item's parts
-and adds its own. `Built.node_of` remembers which graph node came of which item of the tree, for traces.
+Each class of the tree is one row of `_BUILDERS`, with the builder that takes it; a builder is handed the
+graph nodes of the item's parts and adds its own. `Built.node_of` remembers which graph node came of which
+item of the tree, for traces.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 from treefolio.graph.graph import Graph, Param
 from treefolio.graph.ops import Op
@@ -220,7 +222,7 @@ def _enter_exit(built: Built, item: EnterExit) -> int:
     return built.graph.add(Op.SELECT, (inside, *built.parts((item.then, item.otherwise))))
 
 
-_BUILDERS: dict[type[Item], Callable[[Built, object], int]] = {  # type: ignore[assignment]
+_BUILDERS: dict[type[Item], Callable[[Built, Any], int]] = {
     Compare: _compare,
     AllOf: _mask(Op.ALL),
     AnyOf: _mask(Op.ANY),
@@ -238,4 +240,4 @@ _BUILDERS: dict[type[Item], Callable[[Built, object], int]] = {  # type: ignore[
     Switch: _switch,
     Scale: _scale,
     EnterExit: _enter_exit,
-}  # each builder takes the class beside it, which a dict's type cannot say
+}

@@ -18,6 +18,10 @@ from treefolio.indicators import INDICATORS, branch_supported
 from treefolio.strategy.signature import check_parameter
 
 
+MOST_COUNTED = 255
+"""Conditions of a switch: they are counted in a byte."""
+
+
 def check(graph: Graph, values: Values) -> None:
     """Nothing, when the graph is sound for every value of its variables.
 
@@ -84,7 +88,7 @@ def _indicator(node: Node, values: Values) -> None:
         if on_branch and not branch_supported(str(name), [float(choices(p, values)[0]) for p in given]):
             raise StrategyError(
                 f"{name} needs more than closing prices, and a branch has nothing else",
-                hint="Rank branches by an indicator of closes, such as rsi, cumulative_return or stdev_return.",
+                hint="Rank branches by rsi, cumulative_return, stdev_return or another indicator of closes.",
             )
 
 
@@ -102,7 +106,7 @@ def _weights(weights: tuple[object, ...], values: Values) -> None:
     for value in (v for b in bounds for v in b):
         if isinstance(value, str) or not math.isfinite(value) or value < 0:
             raise StrategyError(f"a weight must be a number, 0 or more, not {value!r}")
-    if bounds and not any(float(max(b)) > 0 for b in bounds):  # type: ignore[type-var]  # numbers, as checked
+    if bounds and not any(float(max(b)) > 0 for b in bounds):
         raise StrategyError("the weights sum to 0", hint="Give at least one child a weight above 0.")
 
 
@@ -133,6 +137,19 @@ def _scale(node: Node, values: Values) -> None:
         )
 
 
+def _threshold(node: Node, values: Values) -> None:
+    _word(COMPARATOR_CODES, "comparator")(node, values)
+    _finite(Node(node.op, (), node.params[1:]), values)
+
+
+def _count(node: Node, _: Values) -> None:
+    if len(node.args) > MOST_COUNTED:
+        raise StrategyError(
+            f"a switch counts {len(node.args)} conditions, more than {MOST_COUNTED}",
+            hint="Split it into several switches.",
+        )
+
+
 _TESTS: dict[Op, Callable[[Node, Values], None]] = {
     Op.FILL: _finite,
     Op.AFFINE: _finite,
@@ -140,11 +157,9 @@ _TESTS: dict[Op, Callable[[Node, Values], None]] = {
     Op.LASTING: _sessions,
     Op.READING: _indicator,
     Op.INDICATOR: _indicator,
-    Op.THRESHOLD: lambda node, values: (
-        _word(COMPARATOR_CODES, "comparator")(node, values),
-        _finite(Node(node.op, (), node.params[1:]), values),
-    )[0],
+    Op.THRESHOLD: _threshold,
     Op.COMPARE: _word(COMPARATOR_CODES, "comparator"),
+    Op.COUNT: _count,
     Op.MIX: _mix,
     Op.FILTER: _filter,
     Op.FILTER_VOLATILITY: _filter,

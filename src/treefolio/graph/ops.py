@@ -36,14 +36,14 @@ class Op(enum.IntEnum):
     CASH = 1
     EMPTY = 2
     READING = 3
-    # series
+    # of type series
     FILL = 10
     AFFINE = 11
     SHIFT = 12
     DEFINED = 13
     VALUE = 14
     INDICATOR = 15
-    # masks
+    # of type mask
     THRESHOLD = 20
     COMPARE = 21
     ALL = 22
@@ -52,7 +52,7 @@ class Op(enum.IntEnum):
     COUNT = 25
     LASTING = 26
     LATCH = 27
-    # returns
+    # of type return
     SELECT = 30
     MIX = 31
     INVERSE_VOLATILITY = 32

@@ -50,16 +50,15 @@ class Starts:
             k = max(self.graph.nodes[k].args, key=lambda a: _at(self.of[a], row))
         node = self.graph.nodes[k]
         if node.op is Op.HOLD:
-            return f"{self._word(node.params[0], row)} has its first price then"
+            return f"{_word(node.params[0])} has its first price then"
         if node.op is Op.READING:
-            name, ticker, *numbers = (self._word(p, row) for p in node.params)
+            name, ticker, *numbers = (_word(p) for p in node.params)
             return f"{name}({', '.join([ticker, *numbers])}) is first defined then"
         return "it is the first session of the prices"
 
-    def _word(self, param: object, row: int) -> str:
-        if isinstance(param, Var):
-            return f"${param.name}"
-        return f"{param:g}" if isinstance(param, float) else str(param)
+
+def _word(param: object) -> str:
+    return f"{param:g}" if isinstance(param, float) else str(param)
 
 
 def _at(start: Start, row: int) -> int:
@@ -122,12 +121,10 @@ def _leaf(panel: Panel, node: Node, chosen: dict[str, object]) -> int:
         return first_price(panel, str(words[0]), ("close",))
     if node.op is Op.READING:
         row = INDICATORS[str(words[0])]
-        whole = [int(w) if q.whole else w for w, q in zip(words[2:], row.parameters, strict=True)]
-        return first_price(panel, str(words[1]), row.inputs) + row.lookback_sessions(*whole)
+        return first_price(panel, str(words[1]), row.inputs) + row.lookback_sessions(*row.typed(words[2:]))
     if node.op is Op.INDICATOR:
         row = INDICATORS[str(words[0])]
-        whole = [int(w) if q.whole else w for w, q in zip(words[1:], row.parameters, strict=True)]
-        return row.lookback_sessions(*whole)
+        return row.lookback_sessions(*row.typed(words[1:]))
     sessions = int(float(str(words[0])))
     return sessions if node.op is Op.SHIFT else sessions - 1
 

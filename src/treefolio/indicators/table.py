@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -56,3 +56,8 @@ class Indicator:
     def signature(self) -> Signature:
         """What a reader must know of it."""
         return Signature(name=self.name, parameters=self.parameters)
+
+    def typed(self, values: Sequence[object]) -> list[int | float]:
+        """Numbers for the parameters, in the type that each one has: windows are int."""
+        numbers = [float(str(value)) for value in values]
+        return [int(x) if p.whole else x for x, p in zip(numbers, self.parameters, strict=True)]

@@ -82,6 +82,11 @@ class Activity:
     holdings: float = nan
     costs: float = nan
 
+    @classmethod
+    def of(cls, vector: NDArray[np.float64]) -> Activity:
+        """From (K,) numbers in the order of `ACTIVITY_KEYS`."""
+        return cls(**dict(zip(ACTIVITY_KEYS, vector.tolist(), strict=True)))
+
     def vector(self) -> NDArray[np.float64]:
         """(K,) float64 in the order of `ACTIVITY_KEYS`."""
         return np.array([getattr(self, key) for key in ACTIVITY_KEYS], dtype=np.float64)

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from treefolio.report import drawing, ticks
 from treefolio.report.drawing import colour, mark
 from treefolio.report.markup import Html, el, legend, row, section, table
-from treefolio.report.numerals import count, money, percent, short_money
+from treefolio.report.numerals import count, money, percent, percent_mark, short_money
 from treefolio.report.page import chart
 from treefolio.report.thin import kept, said
 from treefolio.sweep.single import Result
@@ -83,7 +83,9 @@ def equity_section(result: Result) -> Html:
     )
     key = [("main", "Strategy")] + ([] if drawn is None else [("rival", f"{name}, bought and held")])
     start = short_money(result.prepared.question.execution.capital)
-    note = f"{start} at the start, at each session's close, on a log scale: equal steps are equal percentages."
+    note = (
+        f"{start} at the start, at each session's close, on a log scale: equal steps are equal percentages."
+    )
     if still(rival):
         note += f" {name} does not move over these sessions (no variance), so it is not drawn or compared."
     return section(
@@ -102,7 +104,7 @@ def drawdown_section(result: Result) -> Html:
         height=210,
     )
     deepest = drawdowns(values)[:DEEPEST]
-    heads = ("Depth", "Peak", "Lowest", "Recovered", "Sessions")
+    heads = ("Depth", "Peak", "Lowest", "Recovered", "Sessions below")
     rows = [_drawdown_row(each, sessions) for each in deepest]
     listed = table(heads, rows) if rows else el("p", "There was none.", class_="note")
     return section(
@@ -115,12 +117,12 @@ def drawdown_section(result: Result) -> Html:
 
 
 def _drawdown_row(each: Drawdown, sessions: Dates) -> Html:
-    last = len(sessions) - 1 if each.end is None else each.end
+    end = len(sessions) if each.end is None else each.end
     return row(
         str(sessions[each.peak]),
         str(sessions[each.trough]),
         "not yet" if each.end is None else str(sessions[each.end]),
-        count(last - each.peak),
+        count(end - each.peak - 1),
         head=percent(each.depth),
     )
 
@@ -143,8 +145,10 @@ def _paint_equity(axes: Axes, sessions: Dates, values: Floats, rival: Floats | N
 
 
 def _money_marks(low: float, high: float) -> ticks.Ticks:
-    word = short_money if high >= 100 else money
-    return ticks.logarithmic(low, high, word)
+    """Short words, unless two marks would then read the same."""
+    short = ticks.logarithmic(low, high, short_money)
+    different = len({label for _, label in short}) == len(short)
+    return short if different else ticks.logarithmic(low, high, money)
 
 
 def _paint_drawdown(axes: Axes, sessions: Dates, below: Floats) -> None:
@@ -155,13 +159,5 @@ def _paint_drawdown(axes: Axes, sessions: Dates, below: Floats) -> None:
     low = min(float(below.min()) * 1.05, -0.001)
     axes.set_ylim(low, 0.0)
     axes.set_xlim(days[0], days[-1])
-    marks = ticks.linear(low, 0.0, lambda v: percent_mark(v, low), about=4)
+    marks = ticks.linear(low, 0.0, lambda v: percent_mark(v, -low), about=4)
     mark(axes, x=ticks.dates(sessions[0], sessions[-1]), y=marks)
-
-
-def percent_mark(value: float, widest: float) -> str:
-    """A label on an axis of fractions whose largest is ``widest``: no more decimals than it needs."""
-    decimals = 0 if abs(widest) >= 0.04 else 1 if abs(widest) >= 0.004 else 2
-    text = f"{100 * value:,.{decimals}f}%"
-    return text.lstrip("-") if not text.strip("-0.%") else text.replace("-", "−")
-

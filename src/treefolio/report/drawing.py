@@ -16,7 +16,7 @@ import io
 import re
 import threading
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from treefolio.report.markup import Html, escape
 from treefolio.report.style import COLOURS
@@ -48,6 +48,10 @@ _SETTINGS: dict[str, object] = {
     "lines.solid_joinstyle": "round",
 }
 
+_METADATA = {"Date": None, "Creator": None, "Format": None, "Type": None}
+_KEPT = ("backend", "backend_fallback", "toolbar", "interactive")
+"""Settings that drawing does not depend on, and that belong to the user's own windows."""
+
 _LOCK = threading.Lock()
 """Matplotlib's settings belong to the process, so only one thread at a time may have ours in force."""
 
@@ -69,20 +73,18 @@ def draw(name: str, label: str, paint: Callable[[Axes], None], *, width: int = W
         width, height: units; the page scales the chart to the width that it has.
     """
     import matplotlib as mpl  # noqa: PLC0415 - half a second, for those who draw
-    from matplotlib.backends.backend_svg import FigureCanvasSVG  # noqa: PLC0415
     from matplotlib.figure import Figure  # noqa: PLC0415
 
-    defaults = {k: v for k, v in mpl.rcParamsDefault.items() if not k.startswith("backend")}
+    settings: dict[Any, Any] = {k: v for k, v in mpl.rcParamsDefault.items() if k not in _KEPT}
     target = io.StringIO()
-    with _LOCK, mpl.rc_context(defaults | _SETTINGS):
+    with _LOCK, mpl.rc_context(settings | _SETTINGS):
         figure = Figure(figsize=(width / 72, height / 72), dpi=72)
-        canvas = FigureCanvasSVG(figure)
         across, down = width - _LEFT - _RIGHT, height - _TOP - _BOTTOM
         axes = figure.add_axes((_LEFT / width, _BOTTOM / height, across / width, down / height))
         _plain(axes)
         paint(axes)
         figure.patch.set_visible(False)
-        canvas.print_svg(target, metadata={"Date": None, "Creator": None, "Format": None, "Type": None})
+        figure.savefig(target, format="svg", metadata=_METADATA)
     return _themed(target.getvalue(), name, label, width, height)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 
-from treefolio.report.markup import Html, el, section
+from treefolio.report.markup import Html, el, section, shortened
 from treefolio.report.numerals import count, money, percent, plain
 
 Manifest = Mapping[str, object]
@@ -13,6 +13,7 @@ Facts = list[tuple[str, str | Html]]
 
 LONGEST_TEXT = 60_000
 """Characters of a strategy's text that a page carries; a longer one is named by its hash."""
+LONGEST_FACT = 600
 MOST_VARIABLES = 60
 
 _FILLS: Mapping[str, str] = MappingProxyType(
@@ -36,7 +37,7 @@ def part(manifest: Manifest, key: str) -> Manifest:
 def word(manifest: Manifest, key: str) -> str:
     """The value at ``key`` as text, a dash where there is none."""
     found = manifest.get(key)
-    return "–" if found is None or found == "" else plain(found)
+    return "–" if found is None or found == "" else shortened(plain(found), LONGEST_FACT)
 
 
 def number(manifest: Manifest, key: str) -> float:
@@ -115,7 +116,9 @@ def _prices(manifest: Manifest) -> Facts:
 
 def _identity(manifest: Manifest) -> Facts:
     variables = list(part(manifest, "variables").items())
-    named = ", ".join(f"{name} = {plain(value)}" for name, value in variables[:MOST_VARIABLES])
+    named = ", ".join(
+        f"{shortened(n, 60)} = {shortened(plain(v), 60)}" for n, v in variables[:MOST_VARIABLES]
+    )
     more = f", and {len(variables) - MOST_VARIABLES} more" if len(variables) > MOST_VARIABLES else ""
     versions = ", ".join(f"{name} {version}" for name, version in part(manifest, "versions").items())
     found: Facts = [("Variables", named + more)] if variables else []
@@ -140,5 +143,3 @@ def _text(strategy: Manifest) -> Html | None:
     if len(text) > LONGEST_TEXT:
         return el("p", f"Its text has {len(text):,} characters and is in the manifest.", class_="note")
     return el("details", el("summary", "The strategy's text"), el("pre", text))
-
-

@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from treefolio.engine.run import Run
 from treefolio.report import drawing, ticks
 from treefolio.report.drawing import colour, mark
-from treefolio.report.markup import Html, el, legend, row, section, table
-from treefolio.report.numerals import count, percent
+from treefolio.report.markup import Html, el, legend, row, section, shortened, table
+from treefolio.report.numerals import count, share
 from treefolio.report.page import chart
 from treefolio.report.style import SERIES
 from treefolio.report.thin import averaged
@@ -85,7 +85,11 @@ def layers(run: Run, order: Sequence[Holding]) -> Layers:
     top, rest = run.weights[:, places[:SERIES]], run.weights[:, places[SERIES:]].sum(axis=1)
     cash = np.maximum(1.0 - run.weights.sum(axis=1), 0.0)
     shares = np.column_stack([top, rest, cash])
-    names = (*(each.ticker for each in order[:SERIES]), f"{len(places) - SERIES} others", "Cash")
+    names = (
+        *(shortened(each.ticker, 24) for each in order[:SERIES]),
+        f"{len(places) - SERIES} others",
+        "Cash",
+    )
     colours = (*(f"s{k}" for k in range(top.shape[1])), "other", "cash")
     seen = np.flatnonzero(shares.max(axis=0) > 5e-4)
     return Layers(
@@ -144,8 +148,8 @@ def _paint(
     axes.set_xlim(days[0], days[-1])
     axes.set_ylim(0.0, max(1.0, float(tops.max(initial=0.0))))
     axes.grid(visible=False)
-    shares = [(share, f"{share:.0%}") for share in (0.0, 0.25, 0.5, 0.75, 1.0)]
-    mark(axes, x=ticks.dates(sessions[0], sessions[-1]), y=shares)
+    quarters = [(part, f"{part:.0%}") for part in (0.0, 0.25, 0.5, 0.75, 1.0)]
+    mark(axes, x=ticks.dates(sessions[0], sessions[-1]), y=quarters)
 
 
 def _table(order: Sequence[Holding], sessions: int) -> Html:
@@ -153,7 +157,7 @@ def _table(order: Sequence[Holding], sessions: int) -> Html:
     rows = [_row(each, sessions, widest) for each in order[:LISTED]]
     more = order[LISTED:]
     if more:
-        rest = (percent(sum(each.average for each in more)), "", "", "", count(sum(e.orders for e in more)), "")
+        rest = (share(sum(each.average for each in more)), "", "", "", count(sum(e.orders for e in more)), "")
         rows.append(row(*rest, "", head=f"{len(more)} others"))
     heads = ("Ticker", "Average weight", "Days held", "Of all days", "Largest", "Orders", "Last held", "")
     return table(heads, rows, kind="grow") if rows else el("p", "Nothing was ever held.", class_="note")
@@ -162,12 +166,12 @@ def _table(order: Sequence[Holding], sessions: int) -> Html:
 def _row(each: Holding, sessions: int, widest: float) -> Html:
     width = 100 * max(each.average, 0.0) / widest if widest > 0 else 0.0
     return row(
-        percent(each.average),
+        share(each.average),
         count(each.sessions),
-        percent(each.sessions / sessions),
-        percent(each.largest),
+        share(each.sessions / sessions),
+        share(each.largest),
         count(each.orders),
         each.last,
         el("td", el("span", class_="bar", style=f"width:{width:.1f}%")),
-        head=each.ticker,
+        head=shortened(each.ticker, 24),
     )

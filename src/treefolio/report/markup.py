@@ -65,7 +65,7 @@ def section(anchor: str, title: str, *parts: str | None, note: str | None = None
 
 
 def legend(entries: Iterable[tuple[str, str]]) -> Html:
-    """Colours and what they stand for; each entry is a colour's name in `treefolio.report.style` and a text."""
+    """Colours, by their names in `treefolio.report.style`, and what they stand for."""
     keys = (
         el("li", el("i", style=f"background:var(--{colour})", aria_hidden="true"), text)
         for colour, text in entries

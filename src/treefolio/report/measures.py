@@ -8,7 +8,7 @@ from types import MappingProxyType
 from treefolio.metrics import GROUPS, METRICS, Metric, measure_one
 from treefolio.report.curves import still
 from treefolio.report.markup import Html, el, section
-from treefolio.report.numerals import UNDEFINED, shown, short_money
+from treefolio.report.numerals import UNDEFINED, short_money, shown
 from treefolio.report.page import cards
 from treefolio.sweep.single import Result
 
@@ -21,7 +21,7 @@ TITLES: Mapping[str, str] = MappingProxyType(
         "risk": "Scatter and tails",
         "drawdown": "Drawdowns",
         "day": "Days",
-        "period": "Months, quarters, years",
+        "period": "Months and years",
         "trailing": "Lately",
         "benchmark": "Against the benchmark",
         "activity": "Held and traded",
@@ -87,5 +87,3 @@ def _beside(metric: Metric, rival: Numbers | None, name: str) -> str:
         return ""
     value = rival.get(metric.key)
     return f"{name} {UNDEFINED if value is None else shown(metric, value)}"
-
-

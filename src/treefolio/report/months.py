@@ -52,7 +52,9 @@ def months_section(
     found = by_month(sessions, returns)
     other = None if rival is None else by_month(sessions, rival).totals
     scale = _scale(found.months)
-    rows = [_year(found, k, scale, None if other is None else float(other[k])) for k in range(len(found.years))]
+    rows = [
+        _year(found, k, scale, None if other is None else float(other[k])) for k in range(len(found.years))
+    ]
     heads = ["Year", *MONTHS, "Year", *([] if other is None else [rival_name])]
     return section(
         "months",
@@ -84,4 +86,3 @@ def _scale(months: NDArray[np.float64]) -> float:
     """The return with the strongest colour: the 95th percentile, so that one wild month fades no other."""
     sizes = np.abs(months[np.isfinite(months)])
     return max(float(np.percentile(sizes, 95)), 1e-6) if len(sizes) else 1.0
-

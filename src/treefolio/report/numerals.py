@@ -16,10 +16,17 @@ _MULTIPLES = ((1e12, "T"), (1e9, "B"), (1e6, "M"), (1e3, "k"))
 
 
 def percent(value: float) -> str:
-    """A fraction in percent, with the more decimals the smaller it is: 0.123 is ``12.3%``."""
+    """A fraction in percent, with two decimals where that is neither too few nor too many: ``12.34%``."""
     size = abs(value)
-    decimals = 3 if size < 0.001 else 2 if size < 0.1 else 1 if size < 100 else 0
+    decimals = 3 if 0 < size < 0.001 else 2 if size < 10 else 0
     return _signed(100 * value, decimals) + "%"
+
+
+def share(value: float) -> str:
+    """A part of a whole in percent with one decimal: ``97.2%``; a little is never shown as nothing."""
+    if 0 < value < 0.0005:
+        return "<0.1%"
+    return _signed(100 * value, 1) + "%"
 
 
 def tenths(value: float) -> str:
@@ -30,12 +37,17 @@ def tenths(value: float) -> str:
 def ratio(value: float) -> str:
     """A plain number: ``1.23``."""
     size = abs(value)
-    return _signed(value, 3 if size < 0.1 else 2 if size < 1_000 else 0)
+    return _signed(value, 3 if size < 0.01 else 2 if size < 1_000 else 0)
 
 
 def count(value: float) -> str:
     """``12,345``, or with one decimal where it is a mean: ``2.3``."""
     return _signed(value, 0 if value == round(value) or abs(value) >= 1_000 else 1)
+
+
+def percent_mark(value: float, widest: float) -> str:
+    """A mark on an axis of fractions that reaches over ``widest``: no more decimals than it needs."""
+    return _signed(100 * value, 0 if widest >= 0.04 else 1 if widest >= 0.004 else 2) + "%"
 
 
 def probability(value: float) -> str:
@@ -72,6 +84,11 @@ UNITS: Mapping[str, Callable[[float], str]] = MappingProxyType(
     }
 )
 """Unit of a metric → how its numbers read."""
+
+
+def marked(metric: Metric, value: float, widest: float) -> str:
+    """A mark on an axis of a metric that reaches over ``widest``."""
+    return percent_mark(value, widest) if metric.unit == "fraction" else shown(metric, value)
 
 
 def shown(metric: Metric, value: float | None) -> str:

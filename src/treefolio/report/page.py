@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from treefolio.report.markup import Html, el, escape, join, shortened
+from treefolio.report.markup import Html, el, shortened
 from treefolio.report.style import SHEET
 
 _POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'"
 """Said to the browser: whatever may stand in the page, nothing of it runs and nothing is fetched."""
 
 _LONGEST_NAME = 200
+_LONGEST_NOTE = 600
+_MOST_NOTES = 24
 
 
 def page(
@@ -66,12 +68,15 @@ def notes_alert(notes: Sequence[str]) -> Html | None:
     """What the reader should know before the numbers, or nothing."""
     if not notes:
         return None
-    items = el("ul", *(el("li", _sentence(note)) for note in notes))
+    said = [shortened(_sentence(note), _LONGEST_NOTE) for note in notes[:_MOST_NOTES]]
+    if len(notes) > _MOST_NOTES:
+        said.append(f"And {len(notes) - _MOST_NOTES} more notes.")
+    items = el("ul", *(el("li", sentence) for sentence in said))
     return el("div", items, class_="alert", role="note")
 
 
 def cards(entries: Iterable[tuple[str, str, str, str]]) -> Html:
-    """Headline numbers: what it is, its convention (shown on hover), the number, and what stands beside it."""
+    """Headline numbers. An entry is: what it is, its convention (on hover), the number, the line below it."""
     found = (
         el("div", el("dt", label, **_hover(convention)), el("dd", number), el("dd", beside or Html("&nbsp;")))
         for label, convention, number, beside in entries
@@ -83,11 +88,6 @@ def chart(svg: Html, *, key: Html | None = None, caption: str | None = None, sma
     """A drawing with its legend above and a caption below."""
     below = None if caption is None else el("figcaption", caption)
     return el("figure", key, el("div", svg), below, class_="small" if small else "wide")
-
-
-def facts_line(words: Iterable[str]) -> Html:
-    """Short facts on one line."""
-    return join((escape(word) for word in words), " · ")
 
 
 def _hover(convention: str) -> dict[str, str]:

@@ -56,7 +56,8 @@ body{margin:0;background:var(--page);color:var(--ink);
 font:15px/1.5 system-ui,-apple-system,"Segoe UI",Roboto,"Helvetica Neue",Arial,sans-serif;
 font-variant-numeric:tabular-nums lining-nums}
 main{max-width:1080px;margin:0 auto;padding:40px 28px 56px}
-h1{font-size:30px;line-height:1.2;letter-spacing:-.015em;margin:2px 0 8px;font-weight:650;overflow-wrap:anywhere}
+h1{font-size:30px;line-height:1.2;letter-spacing:-.015em;margin:2px 0 8px;font-weight:650;
+overflow-wrap:anywhere}
 h2{font-size:19px;letter-spacing:-.008em;margin:0 0 4px;font-weight:650}
 h3{font-size:14px;margin:0 0 6px;font-weight:600}
 p{margin:0 0 10px;max-width:76ch}
@@ -65,8 +66,9 @@ section{margin-top:48px}
 .over{color:var(--soft);font-size:12.5px;letter-spacing:.06em;text-transform:uppercase;margin:0}
 .lead{color:var(--soft);margin:0}
 .note,figcaption{color:var(--soft);font-size:13.5px}
-.note{margin-bottom:14px}
-nav{display:flex;flex-wrap:wrap;gap:4px 20px;margin-top:18px;padding-top:12px;border-top:1px solid var(--line);
+.note{margin-bottom:14px;max-width:88ch}
+nav{display:flex;flex-wrap:wrap;gap:4px 20px;margin-top:18px;padding-top:12px;
+border-top:1px solid var(--line);
 font-size:13.5px}
 nav a{color:var(--soft);text-decoration:none}
 nav a:hover{color:var(--ink);text-decoration:underline}
@@ -74,9 +76,10 @@ nav a:hover{color:var(--ink);text-decoration:underline}
 .alert p,.alert ul{margin:0;max-width:none}
 .alert ul{padding-left:18px}
 .alert p+p{margin-top:6px}
-.cards{display:grid;grid-template-columns:repeat(auto-fit,minmax(150px,1fr));gap:1px;background:var(--line);
-border:1px solid var(--line);border-radius:10px;overflow:hidden;margin:26px 0 0}
-.cards div{background:var(--page);padding:14px 16px 13px}
+.cards{display:grid;grid-template-columns:repeat(auto-fit,minmax(150px,1fr));border:1px solid var(--line);
+border-radius:10px;overflow:hidden;margin:26px 0 0}
+.cards div{padding:14px 16px 13px;margin:0 -1px -1px 0;border-right:1px solid var(--line);
+border-bottom:1px solid var(--line)}
 .cards dt{color:var(--soft);font-size:13px}
 .cards dd{margin:0}
 .cards dd:nth-of-type(1){font-size:25px;line-height:1.25;font-weight:620;letter-spacing:-.015em}
@@ -92,7 +95,8 @@ svg text{font-family:inherit;fill:var(--soft)}
 .legend{list-style:none;display:flex;flex-wrap:wrap;gap:3px 18px;margin:0 0 8px;padding:0;font-size:13.5px}
 .legend i{display:inline-block;width:11px;height:11px;border-radius:3px;margin-right:7px}
 table{border-collapse:collapse;width:100%;font-size:14px}
-th,td{padding:5px 10px;text-align:right;border-bottom:1px solid var(--line);white-space:nowrap;font-weight:400}
+th,td{padding:5px 10px;text-align:right;border-bottom:1px solid var(--line);white-space:nowrap;
+font-weight:400}
 th:first-child,td:first-child{text-align:left;padding-left:0}
 th:last-child,td:last-child{padding-right:0}
 thead th{color:var(--soft);font-size:12.5px;vertical-align:bottom}
@@ -100,7 +104,8 @@ thead th{color:var(--soft);font-size:12.5px;vertical-align:bottom}
 .wrap td{white-space:normal;overflow-wrap:anywhere}
 .grow td:last-child{width:38%}
 .bar{display:block;height:9px;border-radius:2px;background:var(--main);min-width:1px;opacity:.85}
-.heat td,.heat th{padding:5px 4px;text-align:center;border:2px solid var(--page);font-size:13px;border-radius:5px}
+.heat td,.heat th{padding:5px 4px;text-align:center;border:2px solid var(--page);font-size:13px;
+border-radius:5px}
 .heat th:first-child{text-align:left;color:var(--soft);padding-left:0}
 .heat .gain{background:rgba(var(--gain-rgb),var(--a))}
 .heat .loss{background:rgba(var(--loss-rgb),var(--a))}
@@ -109,9 +114,10 @@ thead th{color:var(--soft);font-size:12.5px;vertical-align:bottom}
 .groups{columns:3 290px;column-gap:40px}
 .groups div{break-inside:avoid;margin-bottom:26px}
 .groups td,.groups th{padding:3px 0 3px 12px;font-size:13.5px}
-.groups th:first-child{white-space:normal}
+.groups th:first-child{white-space:normal;padding-left:0}
 .groups td+td,.groups th+th+th{color:var(--soft)}
-.facts{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(430px,100%),1fr));gap:26px 44px}
+.facts{margin-top:14px;display:grid;
+grid-template-columns:repeat(auto-fit,minmax(min(430px,100%),1fr));gap:26px 44px}
 .facts dl{display:grid;grid-template-columns:128px 1fr;gap:5px 14px;margin:0;font-size:14px}
 .facts dt{color:var(--soft)}
 .facts dd{margin:0;overflow-wrap:anywhere}
@@ -125,7 +131,8 @@ footer{margin-top:56px;padding-top:14px;border-top:1px solid var(--line);color:v
 .facts dl{grid-template-columns:100px 1fr}}
 @media print{@page{margin:14mm}*{print-color-adjust:exact;-webkit-print-color-adjust:exact}
 body{font-size:11pt}main{max-width:none;padding:0}nav{display:none}section{margin-top:26px}
-h2,h3{break-after:avoid}figure,tr,.cards,.alert{break-inside:avoid}figure svg{min-width:0}.scroll{overflow:visible}
+h2,h3{break-after:avoid}figure,tr,.cards,.alert{break-inside:avoid}figure svg{min-width:0}
+.scroll{overflow:visible}
 pre{max-height:none;white-space:pre-wrap}}
 """
 

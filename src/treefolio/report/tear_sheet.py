@@ -9,7 +9,7 @@ from __future__ import annotations
 from treefolio.report.curves import drawdown_section, equity_section
 from treefolio.report.facts import execution_line, facts_section, part, window_line, word
 from treefolio.report.holdings import holdings_section
-from treefolio.report.markup import el
+from treefolio.report.markup import el, shortened
 from treefolio.report.measures import headline, metrics_section, rival_numbers
 from treefolio.report.months import months_section
 from treefolio.report.page import notes_alert, page, synthetic_alert
@@ -40,7 +40,7 @@ def run_page(result: Result) -> str:
         alerts=[synthetic_alert(result.synthetic), notes_alert(result.notes)],
         links=_LINKS,
         parts=[
-            el("p", description[:2_000], style="margin-top:20px") if description else None,
+            el("p", shortened(description, 2_000), style="margin-top:20px") if description else None,
             headline(result, rival),
             equity_section(result),
             drawdown_section(result),

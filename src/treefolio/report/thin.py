@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 from numpy.typing import NDArray
 
 MOST_POINTS = 5_000
 """Of one curve."""
-MOST_COLUMNS = 360
-"""Of a stacked area: about one for each 2.5 units of its width."""
+MOST_COLUMNS = 240
+"""Of a stacked area; narrower ones flicker where a strategy switches daily."""
 
 
 def kept(values: NDArray[np.float64], most: int = MOST_POINTS) -> NDArray[np.int64]:
@@ -24,7 +26,7 @@ def kept(values: NDArray[np.float64], most: int = MOST_POINTS) -> NDArray[np.int
     edges = np.linspace(0, size, most // 4 + 1).astype(np.int64)
     found = [edges[:-1], edges[1:] - 1]
     for pick in (np.argmin, np.argmax):
-        inside = [int(pick(values[a:b])) for a, b in zip(edges[:-1], edges[1:], strict=True)]
+        inside = [int(pick(values[a:b])) for a, b in pairwise(edges.tolist())]
         found.append(edges[:-1] + np.array(inside, dtype=np.int64))
     return np.unique(np.concatenate(found))
 

@@ -48,9 +48,11 @@ def logarithmic(low: float, high: float, word: Callable[[float], str]) -> Ticks:
     return [(mark, word(mark)) for mark in best]
 
 
-def linear(low: float, high: float, word: Callable[[float], str], about: int = 5) -> Ticks:
-    """Round numbers in equal steps between two numbers."""
-    return [(mark, word(mark)) for mark in _steps(low, high, about)]
+def linear(
+    low: float, high: float, word: Callable[[float], str], *, about: int = 5, whole: bool = False
+) -> Ticks:
+    """Round numbers in equal steps between two numbers; ``whole`` leaves out those with decimals."""
+    return [(mark, word(mark)) for mark in _steps(low, high, about) if not whole or mark == round(mark)]
 
 
 def _decades(low: float, high: float, mantissas: tuple[float, ...]) -> list[float]:

@@ -6,7 +6,7 @@ import numpy as np
 
 from treefolio.engine.run import Run
 from treefolio.report.markup import Html, el, row, section, table
-from treefolio.report.numerals import UNDEFINED, count, money, percent
+from treefolio.report.numerals import UNDEFINED, count, money, percent, share, short_money
 from treefolio.report.page import cards
 
 LAST = 12
@@ -23,13 +23,18 @@ def trades_section(run: Run, capital: float) -> Html:
     size, cost = np.abs(trades.notional), float(trades.cost.sum())
     buys = int((trades.notional > 0).sum())
     traded = float(size.sum())
-    share = percent(cost / traded) if traded > 0 else UNDEFINED
+    part = percent(cost / traded) if traded > 0 else UNDEFINED
     totals = (
         ("Orders", "", count(number), f"{count(buys)} buys, {count(number - buys)} sells"),
-        ("Days with orders", "", count(days), f"{percent(days / len(run.sessions))} of all sessions"),
-        ("Traded", "Σ shares · price, without sign", money(traded), f"{count(traded / capital)} × the capital"),
+        ("Days with orders", "", count(days), f"{share(days / len(run.sessions))} of all sessions"),
+        (
+            "Traded",
+            "Σ shares · price, without sign",
+            short_money(traded),
+            f"{count(round(traded / capital))} × the capital",
+        ),
         ("Average order", "", money(float(size.mean())), f"largest {money(float(size.max()))}"),
-        ("Costs", "slippage, commissions and fees", money(cost), f"{share} of what was traded"),
+        ("Costs", "slippage, commissions and fees", money(cost), f"{part} of what was traded"),
     )
     shown = table(
         ("Session", "Ticker", "Shares", "Price", "Notional", "Cost"),

@@ -14,10 +14,11 @@ from treefolio.engine.holdings import Holdings, row_of, update
 from treefolio.engine.interpret import execute, floats
 from treefolio.engine.portfolios import Store
 from treefolio.engine.program import Floats, Ints, Program, State
-from treefolio.engine.simulate import Rules
+from treefolio.engine.simulate import Rules, with_corridor
 from treefolio.engine.trading import DONE, Desk, Market, trade_root
 from treefolio.kernels import inner, kernel
 from treefolio.metrics import METRICS, Frame, Marks, frame, measure
+from treefolio.strategy.tree import Var
 
 Choices = NDArray[np.int64]
 
@@ -47,6 +48,7 @@ def sweep_rows(
     encoded: Floats,
     order: Ints,
     root: int,
+    corridor: int,
     out: Floats,
     bad: Ints,
 ) -> int:
@@ -54,6 +56,7 @@ def sweep_rows(
 
     Args:
         choices: (rows, axes) the position of each variable's value; encoded: (axes, values) as numbers.
+        corridor: the variable that is the corridor of rebalancing, or −1.
         order: those to compute, in this order; the results stand in the order of ``choices``.
         out: (rows, metrics). bad: (rows,) DONE, or why a row has no metrics, as `trade_root` says.
     """
@@ -68,6 +71,8 @@ def sweep_rows(
             if not update(program, state, holdings, store, level):
                 return done
         portfolios = row_of(holdings, state, root)
+        if corridor >= 0:
+            rules = with_corridor(rules, state.numbers[corridor])
         bad[j] = trade_root(floats(state, root), portfolios, store, market, rules, desk, holdings.first)
         if bad[j] != DONE:
             out[j, :] = np.nan
@@ -98,6 +103,8 @@ class Worker:
         self.frame = frame
         self.machine = Machine(prepared)
         self.scratch = np.zeros(frame.scratch_size)
+        corridor = prepared.strategy.rebalance.corridor
+        self.corridor = list(prepared.axes).index(corridor.name) if isinstance(corridor, Var) else -1
         widest = max((len(values) for values in prepared.axes.values()), default=1)
         self.encoded = np.zeros((len(prepared.axes), widest))
         for v, values in enumerate(prepared.axes.values()):
@@ -120,7 +127,7 @@ class Worker:
             done = self._sweep(rows, order, out, bad)
             order = order[done:]
             if len(order):
-                self.machine.make_room()
+                self.machine.make_room(progress=done > 0)
         return out, bad
 
     def _sweep(self, choices: Choices, order: Ints, out: Floats, bad: Ints) -> int:
@@ -140,6 +147,7 @@ class Worker:
             self.encoded,
             order,
             prepared.plan.graph.root,
+            self.corridor,
             out,
             bad,
         )

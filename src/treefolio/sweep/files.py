@@ -32,7 +32,9 @@ def explained(path: Path) -> Iterator[None]:
                 hint="Make room (a row of a sweep takes about 1 KB), then run again; sweeps take --resume.",
             ) from error
         if number in (errno.EACCES, errno.EPERM, errno.EROFS) or "ermission denied" in text:
-            raise OutputError(f"no permission to write {path}", hint="Choose another --out folder.") from error
+            raise OutputError(
+                f"no permission to write {path}", hint="Choose another --out folder."
+            ) from error
         raise OutputError(f"cannot write {path}: {text}", hint="Choose another --out folder.") from error
 
 

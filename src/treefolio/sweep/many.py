@@ -23,7 +23,6 @@ from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import cast
 
 import numpy as np
 import polars as pl
@@ -213,7 +212,7 @@ def _claim(folder: Path, identity: str, *, resume: bool) -> list[tuple[int, int]
     differing = _differences(json.loads(path.read_text(encoding="utf-8")), json.loads(identity))
     if differing:
         raise OutputError(
-            f"{folder} holds another sweep: {', '.join(differing)} differ{'s' if len(differing) == 1 else ''}",
+            f"{folder} holds another sweep, with other {', '.join(differing)}",
             hint="Resume with what the sweep began with, or choose another --out folder.",
         )
     with files.explained(folder):
@@ -365,4 +364,4 @@ def peak_memory() -> int:
         import resource  # noqa: PLC0415 - Unix only
     except ImportError:
         return 0
-    return cast(int, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss) * 1024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024

@@ -31,7 +31,9 @@ def top(rows: pl.LazyFrame, *, by: str, where: str | None = None, n: int = 20) -
     kept = rows.filter(pl.col("status") == "ok")
     if where:
         kept = _filtered(kept, where, columns.names())
-    return kept.sort(key, descending=not smallest_first, nulls_last=True, maintain_order=True).head(n).collect()
+    return (
+        kept.sort(key, descending=not smallest_first, nulls_last=True, maintain_order=True).head(n).collect()
+    )
 
 
 def _filtered(rows: pl.LazyFrame, where: str, columns: list[str]) -> pl.LazyFrame:

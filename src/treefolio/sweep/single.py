@@ -135,7 +135,7 @@ def run(
         prepared=prepared,
         frame=frame,
         run=made,
-        metrics=measure_one(made.returns, frame, Activity(*made.activity.tolist())),
+        metrics=measure_one(made.returns, frame, Activity.of(made.activity)),
         manifest=manifest(prepared, engine=engine, assignment=chosen),
         notes=prepared.notes,
         seconds={"prepare": ready - began, "run": done - ready},

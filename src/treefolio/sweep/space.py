@@ -128,9 +128,10 @@ class Space:
         """Rows that together have every combination of the named variables that some row has."""
         columns = [v for v, name in enumerate(self.axes) if name in names]
         if self._ranks is None:
-            grids = np.indices([len(self.axes[list(self.axes)[v]]) for v in columns]).reshape(len(columns), -1)
-            found = np.zeros((grids.shape[1] if columns else 1, len(self.axes)), np.int64)
-            found[:, columns] = grids.T
+            sizes = [len(values) for name, values in self.axes.items() if name in names]
+            found = np.zeros((math.prod(sizes), len(self.axes)), np.int64)
+            if columns:
+                found[:, columns] = np.indices(sizes).reshape(len(columns), -1).T
             return found
         kept: Choices | None = None
         for block in self.blocks():

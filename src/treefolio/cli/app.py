@@ -1,0 +1,66 @@
+"""The verbs together, and what becomes of errors: one message on standard error, never a traceback."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+from typing import Annotated
+
+import typer
+
+from treefolio.cli import check, convert, demo, explain, fail, inspect, run, sweep, top
+
+VERBS = (run, sweep, inspect, convert, explain, check, top, demo)
+"""Each module has a function `verb`; its name is the module's."""
+
+app = typer.Typer(
+    name="treefolio",
+    help="Backtest rule-tree portfolios: one strategy, or 200,000 variants of it.",
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+for module in VERBS:
+    app.command(module.__name__.rpartition(".")[2])(module.verb)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        import importlib.metadata  # noqa: PLC0415 - only this option needs it
+
+        sys.stdout.write(f"treefolio {importlib.metadata.version('treefolio')}\n")
+        raise typer.Exit
+
+
+@app.callback()
+def _program(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Say the version.")
+    ] = False,
+) -> None:
+    """Backtest rule-tree portfolios: one strategy, or 200,000 variants of it."""
+    del version  # its callback has done what there is to do
+
+
+def start(arguments: Sequence[str] | None = None) -> int:
+    """The exit status of the command line with these arguments (of the process, when None)."""
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    command = typer.main.get_command(app)
+    try:
+        found = command.main(given or ["--help"], prog_name="treefolio", standalone_mode=False)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        _forget_output()
+        return fail.FAILED
+    except (Exception, KeyboardInterrupt) as error:
+        return fail.tell(error)
+    if found == fail.STOPPED:
+        return fail.tell(KeyboardInterrupt())
+    return found if given and isinstance(found, int) else (0 if given else fail.MISUSE)
+
+
+def _forget_output() -> None:
+    """Nobody reads on (``| head``): what is still to be written goes nowhere."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

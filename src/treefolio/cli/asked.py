@@ -1,0 +1,176 @@
+"""From flags to what the engine is asked: strategy, prices, question; and what happens before work begins."""
+
+from __future__ import annotations
+
+import datetime as dt
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from treefolio.cli.flags import Period, Prices, Trading
+from treefolio.errors import UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from treefolio.engine.compiled import Question
+    from treefolio.engine.execution import Execution
+    from treefolio.formats import Import
+    from treefolio.graph.plan import Axes
+    from treefolio.strategy.tree import Strategy
+    from treefolio.sweep.ask import Source, Value
+
+MISSING = ("error", "skip")
+EMPTY = ("redistribute", "cash")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """What a run is asked.
+
+    Attributes:
+        strategy: with the handles that are set as variables.
+        values: of what is set.
+        wished: the benchmark was asked for, so its absence is an error.
+    """
+
+    imported: Import
+    strategy: Strategy
+    values: Mapping[str, Value]
+    question: Question
+    wished: bool
+
+
+def day(text: str | None, flag: str) -> dt.date | None:
+    """The date in ``text``.
+
+    Raises:
+        UsageError: it is none.
+    """
+    if text is None:
+        return None
+    try:
+        return dt.date.fromisoformat(text)
+    except ValueError:
+        raise UsageError(f"{flag} {text!r} is no date", hint="Dates are written YYYY-MM-DD.") from None
+
+
+def one_of(word: str, known: tuple[str, ...], flag: str) -> str:
+    """The word, when it is one of those that are known.
+
+    Raises:
+        UsageError: it is not.
+    """
+    if word not in known:
+        raise UsageError(f"{flag} {word!r} is unknown", hint=f"One of {', '.join(known)}.")
+    return word
+
+
+def source(flags: Prices) -> Source:
+    """Where the prices come from.
+
+    Raises:
+        UsageError: neither files nor the made-up market are named, or both.
+    """
+    from treefolio.sweep.ask import Source, pairs  # noqa: PLC0415 - heavy
+
+    if flags.synthetic and flags.prices:
+        raise UsageError("--prices and --synthetic exclude each other", hint="Give one of them.")
+    if not flags.synthetic and not flags.prices:
+        raise UsageError(
+            "no prices are named", hint="Add --prices FILE, or --synthetic for a made-up market."
+        )
+    return Source(
+        files=tuple(flags.prices),
+        price_column=flags.price_column,
+        columns=pairs(flags.column, "--column"),
+        seed=flags.seed if flags.synthetic else None,
+    )
+
+
+def execution(flags: Trading) -> Execution:
+    """How decisions become trades."""
+    from treefolio.engine.execution import Costs, Execution  # noqa: PLC0415 - heavy
+
+    return Execution(
+        fill=flags.fill,  # type: ignore[arg-type]  # Execution checks it
+        capital=flags.capital,
+        whole_shares=flags.whole_shares,
+        cash_rate=flags.cash_rate,
+        costs=Costs(
+            slippage_bps=flags.slippage_bps,
+            commission_bps=flags.commission_bps,
+            commission_minimum=flags.commission_minimum,
+            us_fees=flags.us_fees,
+        ),
+    )
+
+
+def imported(path: Path, empty: str | None = None) -> Import:
+    """The strategy in a file, with another policy for empty branches where one is given."""
+    from treefolio.sweep.ask import load  # noqa: PLC0415 - heavy
+
+    found = load(path)
+    if empty is None:
+        return found
+    policy = one_of(empty, EMPTY, "--empty")
+    return replace(found, strategy=replace(found.strategy, empty=policy))  # type: ignore[arg-type]  # checked
+
+
+def ask(path: Path, prices: Prices, period: Period, trading: Trading, sets: list[str]) -> Asked:
+    """Everything that one run is asked, its prices read."""
+    from treefolio.sweep.ask import defaults, opened, values  # noqa: PLC0415 - heavy
+
+    question_of = Asker(prices, period, trading)
+    found = imported(path, period.empty)
+    strategy, chosen = opened(found.strategy, values(sets))
+    axes = defaults(strategy) | {name: (value,) for name, value in chosen.items()}
+    return Asked(
+        imported=found,
+        strategy=strategy,
+        values=chosen,
+        question=question_of(strategy, axes),
+        wished=question_of.wished,
+    )
+
+
+class Asker:
+    """The flags of a question, checked before anything is read; then it reads the prices and asks."""
+
+    def __init__(self, prices: Prices, period: Period, trading: Trading) -> None:
+        from treefolio.sweep.ask import DEFAULT_BENCHMARK  # noqa: PLC0415 - heavy
+
+        self.source = source(prices)
+        self.execution = execution(trading)
+        self.start, self.end = day(period.start, "--start"), day(period.end, "--end")
+        if self.start and self.end and self.start > self.end:
+            raise UsageError(
+                f"--start {self.start} is after --end {self.end}", hint="Give a start before the end."
+            )
+        self.missing = one_of(period.missing, MISSING, "--missing")
+        self.wished = period.benchmark is not None
+        self.benchmark = period.benchmark if self.wished else DEFAULT_BENCHMARK
+        if (self.benchmark or "").casefold() == "none":
+            self.benchmark = None
+
+    def __call__(self, strategy: Strategy, axes: Axes) -> Question:
+        """The question, with the prices of all that the strategy can reach with these values."""
+        from treefolio.engine.compiled import Question  # noqa: PLC0415 - heavy
+        from treefolio.sweep.ask import panel_for  # noqa: PLC0415 - heavy
+
+        panel = panel_for(
+            self.source,
+            strategy,
+            axes,
+            missing=self.missing,  # type: ignore[arg-type]  # it is one of them
+            benchmark=self.benchmark,
+            end=self.end,
+        )
+        return Question(
+            panel=panel,
+            start=self.start,
+            end=self.end,
+            benchmark=self.benchmark,
+            missing=self.missing,  # type: ignore[arg-type]  # it is one of them
+            execution=self.execution,
+        )

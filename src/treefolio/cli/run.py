@@ -1,0 +1,74 @@
+"""``treefolio run``: one backtest, its numbers on the screen and its files in a folder."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Annotated
+
+from typer import Option
+
+from treefolio.cli import show
+from treefolio.cli.asked import Asked, ask
+from treefolio.cli.flags import Out, Period, Prices, Sets, StrategyFile, Trading, spread
+
+if TYPE_CHECKING:
+    from treefolio.sweep.single import Result
+
+EngineName = Annotated[
+    str, Option("--engine", metavar="compiled|reference", help="reference: plain loops, slow, the judge.")
+]
+
+
+@spread
+def verb(
+    strategy: StrategyFile,
+    out: Out,
+    prices: Prices,
+    period: Period,
+    trading: Trading,
+    sets: Sets = None,
+    engine: EngineName = "compiled",
+) -> int:
+    """Backtest one strategy."""
+    from treefolio.sweep.files import require_free  # noqa: PLC0415 - heavy
+    from treefolio.sweep.output import write_run  # noqa: PLC0415 - heavy
+
+    require_free(out)
+    asked = ask(strategy, prices, period, trading, sets or [])
+    show.compiling("trade_root")
+    result = backtest(asked, engine)
+    from treefolio.report import run_page  # noqa: PLC0415 - heavy
+
+    write_run(result, run_page(result), out)
+    summarise(result)
+    show.say(f"Files: {out}, to begin with {out / 'report.html'}")
+    return 0
+
+
+def backtest(asked: Asked, engine: str) -> Result:
+    """The result, without a benchmark where that was nobody's wish."""
+
+    from treefolio.sweep.ask import answer  # noqa: PLC0415 - heavy
+    from treefolio.sweep.single import run  # noqa: PLC0415 - heavy
+
+    result, notes = answer(
+        asked.question,
+        lambda question: run(asked.strategy, question, asked.values, engine),  # type: ignore[arg-type]
+        wished=asked.wished,
+    )
+    return replace(result, notes=(*result.notes, *notes))
+
+
+def summarise(result: Result) -> None:
+    """Name, window, headline metrics and notes, on standard output."""
+    run, window = result.run, result.prepared.window
+    show.say(result.strategy.name, style="bold")
+    if result.synthetic:
+        show.say(show.SYNTHETIC, style="bold yellow")
+    show.say(
+        f"{run.sessions[0]} to {run.sessions[-1]}, {window.sessions:,} sessions; "
+        f"the start: {window.cause}; fills at {result.prepared.question.execution.fill}; "
+        f"engine {result.engine}"
+    )
+    show.metrics(result.metrics)
+    show.notes(result.notes)

@@ -1,0 +1,160 @@
+"""Printing: tables of numbers and rows, notes, and lines about what is going on."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from rich import box
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from treefolio.cli.fail import clean
+
+if TYPE_CHECKING:
+    import polars as pl
+
+HEADLINE = (
+    "cumulative_return",
+    "annualized_return",
+    "volatility",
+    "sharpe",
+    "sortino",
+    "max_drawdown",
+    "calmar",
+    "win_rate",
+    "turnover",
+    "costs",
+)
+"""Metrics in a run's summary."""
+BESIDE = ("sharpe", "annualized_return", "volatility", "max_drawdown", "calmar")
+"""Metrics in a list of rows."""
+SYNTHETIC = "SYNTHETIC prices: nothing here says anything about real funds."
+NARROW = 100
+"""Columns of a table that goes to a file or a pipe."""
+
+
+def out() -> Console:
+    """Standard output."""
+    return _console(sys.stdout.isatty(), stderr=False)
+
+
+def err() -> Console:
+    """Standard error."""
+    return _console(sys.stderr.isatty(), stderr=True)
+
+
+def _console(terminal: bool, *, stderr: bool) -> Console:
+    width = None if terminal or "COLUMNS" in os.environ else NARROW
+    return Console(stderr=stderr, highlight=False, soft_wrap=True, width=width)
+
+
+def say(line: str, *, style: str = "") -> None:
+    """A line on standard output, exactly as it is."""
+    out().print(Text(clean(line), style=style))
+    sys.stdout.flush()
+
+
+def tell(line: str) -> None:
+    """A line on standard error."""
+    err().print(Text(clean(line)))
+
+
+def notes(lines: Iterable[str]) -> None:
+    """What the user should know, on standard output."""
+    for line in lines:
+        say(f"Note: {line}.", style="yellow")
+
+
+def number(key: str, value: float | None) -> str:
+    """A metric in the words of its unit; undefined is a dash."""
+    from treefolio.metrics import METRICS  # noqa: PLC0415 - heavy
+
+    if value is None:
+        return "–"
+    unit = METRICS[key].unit
+    if unit in ("fraction", "probability"):
+        return f"{100 * value:,.2f}%"
+    return f"{value:,.0f}" if unit in ("count", "sessions") else f"{value:,.3f}"
+
+
+def metrics(found: Mapping[str, float | None]) -> None:
+    """The headline metrics of a run."""
+    from treefolio.metrics import METRICS  # noqa: PLC0415 - heavy
+
+    table = Table(box=box.SIMPLE, show_header=False, pad_edge=False)
+    table.add_column()
+    table.add_column(justify="right")
+    for key in HEADLINE:
+        table.add_row(METRICS[key].label, number(key, found[key]))
+    out().print(table)
+
+
+def rows(frame: pl.DataFrame, by: str, variables: Sequence[str]) -> None:
+    """Rows of a sweep: their variables, what they are ranked by, and some metrics beside it."""
+    from treefolio.metrics import METRICS  # noqa: PLC0415 - heavy
+
+    keys = list(dict.fromkeys([by, *BESIDE]))
+    keys = [key for key in keys if key in frame.columns and key not in variables]
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    table.add_column("#", justify="right")
+    for name in variables:
+        table.add_column(Text(clean(name)), justify="right", overflow="fold")
+    for key in keys:
+        table.add_column(key, justify="right")
+    for k, row in enumerate(frame.iter_rows(named=True), start=1):
+        cells = [Text(clean(_plain(row[name]))) for name in variables]
+        cells += [Text(number(key, row[key]) if key in METRICS else _plain(row[key])) for key in keys]
+        table.add_row(str(k), *cells)
+    out().print(table)
+
+
+def _plain(value: object) -> str:
+    if value is None:
+        return "–"
+    return f"{value:.6g}" if isinstance(value, float) else str(value)
+
+
+def duration(seconds: float) -> str:
+    """``0.4 s``, ``12 s``, ``3 min 5 s``, ``2 h 4 min``."""
+    if seconds < 10:
+        return f"{seconds:.1f} s"
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    minutes, rest = divmod(whole, 60)
+    if minutes < 60:
+        return f"{minutes} min {rest} s"
+    return f"{minutes // 60} h {minutes % 60} min"
+
+
+def megabytes(size: int) -> str:
+    """``120 MB``, at least 1."""
+    return f"{max(1, round(size / 1e6)):,} MB"
+
+
+def compiling(kernel: str) -> None:
+    """Says so, when a kernel is not compiled yet: then all of them are, once, and that takes a while."""
+    import treefolio.kernels  # noqa: F401, PLC0415 - it sets the folder
+
+    if not any(Path(os.environ["NUMBA_CACHE_DIR"]).glob(f"**/*.{kernel}-*.nbi")):
+        tell("Compiling kernels, once: about 20 s.")
+
+
+def handles(found: Sequence[Mapping[str, object]]) -> None:
+    """All handles of a strategy."""
+    if not found:
+        return
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    table.add_column("handle", no_wrap=True)
+    table.add_column("value", justify="right", overflow="fold")
+    table.add_column("uses", justify="right")
+    table.add_column("of", overflow="fold")
+    for each in found:
+        cells = (each["id"], each["value"], each["uses"], each["text"])
+        table.add_row(*(Text(clean(str(cell))) for cell in cells))
+    out().print(table)

@@ -1,0 +1,200 @@
+"""``treefolio sweep``: every combination of some variables' values, to a folder of rows."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+from typer import Option
+
+from treefolio.cli import fail, show
+from treefolio.cli.asked import Asker, day, imported
+from treefolio.cli.flags import Out, Period, Prices, Sets, StrategyFile, Threads, Trading, spread
+from treefolio.cli.run import EngineName
+from treefolio.errors import SpaceError, UsageError
+
+if TYPE_CHECKING:
+    from treefolio.sweep.many import Planned, Progress, Swept
+
+BEST = 5
+Varied = Annotated[
+    list[str] | None,
+    Option("--vary", metavar="NAME=SPEC", help="70:85:1, 5,10,14 or TQQQ,SOXL; repeatable."),
+]
+
+
+@spread
+def verb(
+    strategy: StrategyFile,
+    out: Out,
+    prices: Prices,
+    period: Period,
+    trading: Trading,
+    vary: Varied = None,
+    sets: Sets = None,
+    engine: EngineName = "compiled",
+    threads: Threads = 0,
+    resume: Annotated[bool, Option("--resume", help="Go on with an interrupted sweep.")] = False,
+    latest_start: Annotated[
+        str | None, Option(metavar="DATE", help="Skip combinations that need a later start.")
+    ] = None,
+) -> int:
+    """Backtest every combination of some values."""
+    if engine != "compiled":
+        raise UsageError(f"a sweep cannot use the engine {engine!r}", hint="Leave --engine out.")
+    if threads < 0:
+        raise UsageError(f"--threads {threads} is below 1", hint="Leave it out for one per processor.")
+    threads = threads or os.cpu_count() or 1
+    from treefolio.sweep.files import require_free  # noqa: PLC0415 - heavy
+
+    if not resume:
+        require_free(out)
+    planned, notes = plan(strategy, prices, period, trading, vary or [], sets or [], latest_start)
+    announce(planned, threads, (*planned.prepared.notes, *notes))
+    swept = work(planned, out, threads=threads, resume=resume)
+    return fail.STOPPED if swept is None else finish(swept, planned, out)
+
+
+def plan(
+    path: Path,
+    prices: Prices,
+    period: Period,
+    trading: Trading,
+    vary: list[str],
+    sets: list[str],
+    latest_start: str | None = None,
+) -> tuple[Planned, tuple[str, ...]]:
+    """The sweep that the flags ask for, ready to begin, and notes on it."""
+    from treefolio.indicators import SIGNATURES  # noqa: PLC0415 - heavy
+    from treefolio.sweep.ask import answer, pairs, values  # noqa: PLC0415 - heavy
+    from treefolio.sweep.many import plan_sweep  # noqa: PLC0415 - heavy
+    from treefolio.sweep.space import open_strategy  # noqa: PLC0415 - heavy
+
+    asker = Asker(prices, period, trading)
+    latest = day(latest_start, "--latest-start")
+    specs, fixed = pairs(vary, "--vary"), values(sets)
+    tree = imported(path, period.empty).strategy
+    opened, space = open_strategy(tree, specs, fixed, SIGNATURES)
+    if not space.axes:
+        raise SpaceError(
+            "nothing varies", hint="Add --vary NAME=SPEC; `treefolio inspect` lists variables and handles."
+        )
+    show.compiling("sweep_rows")
+    question = asker(opened, {**space.axes, **{name: (value,) for name, value in space.fixed.items()}})
+    return answer(
+        question,
+        lambda asked: plan_sweep(tree, asked, vary=specs, fix=fixed, latest_start=latest),
+        wished=asker.wished,
+    )
+
+
+def announce(planned: Planned, threads: int, notes: tuple[str, ...]) -> None:
+    """What is about to be done and what it will take, before it is done."""
+    estimate = planned.estimate(threads)
+    prepared = planned.prepared
+    show.say(prepared.strategy.name, style="bold")
+    if prepared.panel.synthetic:
+        show.say(show.SYNTHETIC, style="bold yellow")
+    sizes = " × ".join(f"{name} {len(values):,}" for name, values in planned.space.axes.items())
+    window = prepared.window
+    show.say(f"{estimate.combinations:,} combinations: {sizes}")
+    show.say(
+        f"{prepared.sessions[0]} to {prepared.sessions[-1]}, {window.sessions:,} sessions; "
+        f"the start: {window.cause}"
+    )
+    plural = "s" if threads > 1 else ""
+    show.say(
+        f"Estimate: {show.duration(estimate.seconds)} on {threads} thread{plural}, "
+        f"{show.megabytes(estimate.bytes)} of memory"
+    )
+    show.notes(notes)
+
+
+def work(planned: Planned, out: Path, *, threads: int, resume: bool) -> Swept | None:
+    """The finished sweep; None when it was stopped, which has been said by then."""
+    from treefolio.sweep.many import Stopped  # noqa: PLC0415 - heavy
+
+    with _bar(planned.space.size) as progress, _stoppable() as stop:
+        try:
+            return planned.run(out, threads=threads, resume=resume, progress=progress, stop=stop)
+        except Stopped as error:
+            stopped = error
+    fail.say(stopped.message, stopped.hint, fail.STOPPED)
+    return None
+
+
+@contextmanager
+def _stoppable() -> Iterator[threading.Event]:
+    """An event that Ctrl-C (or SIGTERM) sets; what is being computed is then brought to its end."""
+    stop = threading.Event()
+
+    def ask(*_: object) -> None:
+        stop.set()
+        for number in before:
+            signal.signal(number, signal.default_int_handler)  # the second one does not wait
+
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    for number in before:
+        signal.signal(number, ask)
+    try:
+        yield stop
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+@contextmanager
+def _bar(total: int) -> Iterator[Callable[[Progress], None] | None]:
+    """Progress on standard error with rate and time left; nothing when that is no terminal."""
+    if not sys.stderr.isatty():
+        yield None
+        return
+    from rich.progress import BarColumn, MofNCompleteColumn, TextColumn  # noqa: PLC0415
+    from rich.progress import Progress as Display  # noqa: PLC0415
+
+    columns = (BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[said]}"))
+    with Display(*columns, console=show.err(), transient=True) as display:
+        task = display.add_task("", total=total, said="")
+
+        def update(at: Progress) -> None:
+            said = f"{at.rate:,.0f} a second, {show.duration(at.seconds_left)} left"
+            display.update(task, completed=at.done, said=said)
+
+        yield update
+
+
+def finish(swept: Swept, planned: Planned, out: Path) -> int:
+    """Writes the report, and prints the best rows, failures and where the files are."""
+    from treefolio.report import SweepSummary, sweep_page  # noqa: PLC0415 - heavy
+    from treefolio.sweep.output import write_report  # noqa: PLC0415 - heavy
+
+    counts: dict[str, int] = dict(swept.summary["status"])  # type: ignore[call-overload]
+    page = sweep_page(
+        SweepSummary(
+            rows=swept.rows,
+            variables=swept.space.axes,
+            manifest=swept.manifest,
+            counts=counts,
+            synthetic=planned.prepared.panel.synthetic,
+        )
+    )
+    report = write_report(out, page)
+    rate = float(str(swept.stats["rows_per_second"]))
+    seconds = dict(swept.stats["seconds"])["rows"]  # type: ignore[call-overload]
+    show.say(f"Done in {show.duration(seconds)}: {rate:,.0f} combinations a second")
+    if counts["ok"]:
+        show.say(f"The best {min(BEST, counts['ok'])} by sharpe:")
+        show.rows(swept.top("sharpe", BEST), "sharpe", list(swept.space.axes))
+    for status in ("failed", "skipped"):
+        if counts[status]:
+            show.say(
+                f"{counts[status]:,} {status}: the column reason of rows.parquet says why", style="yellow"
+            )
+    show.say(f"Files: {out}, to begin with {report}")
+    return 0

@@ -1,0 +1,187 @@
+"""From what a user has (a strategy's file, price files, names with values) to what an engine is asked.
+
+The verbs of the command line and the functions of `treefolio` share it:
+
+1. `load`: a file, an import or a strategy → an import. `opened`: names that are set become values.
+2. `Source`: where prices come from; `panel` reads those of the tickers that are needed, and no others.
+3. `answer` asks the question, without the benchmark where that was nobody's wish.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TypeVar
+
+from treefolio.engine.compiled import Question
+from treefolio.engine.run import Missing
+from treefolio.engine.window import used_at
+from treefolio.errors import FormatError, MissingPrices, SpaceError, UsageError, did_you_mean
+from treefolio.formats import Import, read
+from treefolio.graph.build import build
+from treefolio.graph.derive import tickers
+from treefolio.graph.plan import Axes
+from treefolio.indicators import SIGNATURES
+from treefolio.market.files import read_panel, read_tickers
+from treefolio.market.missing import check_tickers
+from treefolio.market.panel import Panel
+from treefolio.market.synthetic import BY_TICKER, OPENS, synthetic_panel, synthetic_tickers
+from treefolio.strategy.handles import open_handles
+from treefolio.strategy.tree import Strategy
+from treefolio.strategy.variables import check_values, parse_value
+
+Value = int | float | str
+Answer = TypeVar("Answer")
+DEFAULT_BENCHMARK = "SPY"
+SYNTHETIC_END = dt.date(2024, 12, 31)
+"""The made-up market ends here unless a later end is asked for."""
+
+
+def load(source: Strategy | Import | str | Path) -> Import:
+    """The strategy in a file, or the one that is given.
+
+    Raises:
+        FormatError, StrategyError, LimitError: with the file's name, and line and column where known.
+    """
+    if isinstance(source, Import):
+        return source
+    if isinstance(source, Strategy):
+        return Import(strategy=source, format="native")
+    path = Path(source)
+    if not path.exists():
+        folder = path.parent
+        beside = sorted(each.name for each in folder.iterdir()) if folder.is_dir() else []
+        hint = did_you_mean(path.name, beside) or f"Looked for it in {folder.absolute()}."
+        raise FormatError("there is no such file", source=str(path), hint=hint)
+    if path.is_dir():
+        raise FormatError("is a folder", source=str(path), hint="Name the strategy's file.")
+    return read(path)
+
+
+def opened(strategy: Strategy, values: Mapping[str, Value]) -> tuple[Strategy, dict[str, Value]]:
+    """The strategy with the handles among the names made variables, and the values in their places' types.
+
+    Raises:
+        SpaceError: a name that is neither a variable nor a handle, or a value without meaning there.
+    """
+    declared = [variable.name for variable in strategy.variables]
+    handles = [name for name in values if name not in declared]
+    for name in handles:
+        if "." not in name:
+            raise SpaceError(
+                f"the strategy has no variable {name!r}",
+                hint=did_you_mean(name, declared) or "`treefolio inspect` lists variables and handles.",
+            )
+    made = open_handles(strategy, handles, SIGNATURES) if handles else strategy
+    checked = check_values(made, {name: (value,) for name, value in values.items()})
+    return made, {name: found[0] for name, found in checked.items()}
+
+
+def pairs(texts: Sequence[str], flag: str) -> dict[str, str]:
+    """``NAME=VALUE`` texts as a mapping.
+
+    Raises:
+        UsageError: one without ``=``, or a name twice.
+    """
+    found: dict[str, str] = {}
+    for text in texts:
+        name, equals, value = text.partition("=")
+        if not equals or not name.strip() or not value.strip():
+            raise UsageError(f"{flag} {text!r} is not NAME=VALUE", hint=f"Write {flag} name=value.")
+        if name.strip() in found:
+            raise UsageError(f"{flag} gives {name.strip()} twice", hint="Give each name once.")
+        found[name.strip()] = value.strip()
+    return found
+
+
+def values(texts: Sequence[str]) -> dict[str, Value]:
+    """``--set`` texts as names with their values."""
+    return {name: parse_value(value) for name, value in pairs(texts, "--set").items()}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Source:
+    """Where prices come from: files, or the made-up market when there are none.
+
+    Attributes:
+        columns: our name → the files' name.
+        seed: of the made-up market; None for files.
+    """
+
+    files: tuple[Path, ...] = ()
+    price_column: str | None = None
+    columns: Mapping[str, str] = field(default_factory=dict)
+    seed: int | None = None
+
+    def panel(self, wanted: Collection[str], end: dt.date | None = None) -> Panel:
+        """Prices of those of the ``wanted`` tickers that there are; all of their history.
+
+        Raises:
+            PriceError: a file is damaged. MissingPrices: there is none of them.
+        """
+        if self.seed is None:
+            return read_panel(
+                self.files, price_column=self.price_column, tickers=wanted, columns=self.columns
+            )
+        last = max(end or SYNTHETIC_END, SYNTHETIC_END)
+        known = [name for name in wanted if name in BY_TICKER and BY_TICKER[name].listed <= last]
+        if not known:
+            first = min(wanted)
+            hint = did_you_mean(first, BY_TICKER) or "`treefolio demo` shows strategies that it has."
+            raise MissingPrices(
+                f"the synthetic market has none of {len(wanted)} tickers", ticker=first, hint=hint
+            )
+        return synthetic_panel(seed=self.seed, start=OPENS, end=last, tickers=known)
+
+    def tickers(self) -> tuple[str, ...]:
+        """All tickers that it has."""
+        if self.seed is not None:
+            return synthetic_tickers()
+        return read_tickers(self.files, price_column=self.price_column, columns=self.columns)
+
+
+def panel_for(
+    source: Source,
+    strategy: Strategy,
+    axes: Axes,
+    *,
+    missing: Missing,
+    benchmark: str | None,
+    end: dt.date | None = None,
+) -> Panel:
+    """Prices of all that the strategy can hold or read, and of the benchmark.
+
+    Raises:
+        MissingPrices: tickers that the source does not have (``missing="error"``): all of them, where they
+            are used, and what could have been meant.
+    """
+    held, read_by = tickers(build(strategy).graph, axes)
+    needed = held | read_by
+    panel = source.panel(needed | ({benchmark} if benchmark else set()), end)
+    if missing == "error" and any(ticker not in panel for ticker in needed):
+        places = used_at(strategy, axes)
+        check_tickers(panel, {name: places[name] for name in needed}, known=source.tickers())
+    return panel
+
+
+def defaults(strategy: Strategy) -> dict[str, tuple[Value, ...]]:
+    """Each variable with its default alone."""
+    return {variable.name: (variable.default,) for variable in strategy.variables}
+
+
+def answer(
+    question: Question, work: Callable[[Question], Answer], *, wished: bool
+) -> tuple[Answer, tuple[str, ...]]:
+    """What ``work`` makes of the question, and notes.
+
+    A benchmark that nobody wished for and whose prices are missing is left out, with a note.
+    """
+    try:
+        return work(question), ()
+    except MissingPrices as error:
+        if wished or not error.message.startswith("the benchmark "):
+            raise
+        note = f"there is no benchmark: {error.message.removeprefix('the benchmark ')}"
+        return work(replace(question, benchmark=None)), (note,)

@@ -1,0 +1,39 @@
+"""The files of a run, as docs/cli.md lists them: written whole, or not at all."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from treefolio.sweep.files import whole_folder, write_parquet, write_text
+from treefolio.sweep.manifest import to_json
+from treefolio.sweep.many import peak_memory
+from treefolio.sweep.single import Result
+
+REPORT = "report.html"
+
+
+def write_run(result: Result, report: str, out: Path) -> None:
+    """Writes a run's folder. ``report`` is its page.
+
+    Raises:
+        OutputError: ``out`` holds something, or cannot be written; then nothing is left there.
+    """
+    stats = {"seconds": dict(result.seconds), "peak_memory_bytes": peak_memory()}
+    with whole_folder(out) as folder:
+        write_text(folder / "manifest.json", to_json(result.manifest))
+        write_text(folder / "metrics.json", to_json(result.metrics))
+        write_text(folder / "stats.json", to_json(stats))
+        write_parquet(result.equity, folder / "equity.parquet")
+        write_parquet(result.weights, folder / "weights.parquet")
+        write_parquet(result.trades, folder / "trades.parquet")
+        write_text(folder / REPORT, report)
+
+
+def write_report(folder: Path, report: str) -> Path:
+    """Puts a sweep's page beside its rows; returns where it is.
+
+    Raises:
+        OutputError: it cannot be written.
+    """
+    write_text(folder / REPORT, report)
+    return folder / REPORT
