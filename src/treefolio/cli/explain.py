@@ -52,8 +52,9 @@ def verb(
     asked = ask(strategy, prices, period, Trading(cash_rate=cash_rate), sets or [])
     bound = bind(asked.strategy, asked.values, SIGNATURES)
     panel = asked.question.panel
-    show.compiling("execute")
-    found = trace(bound, panel, session_of(panel, wanted), asked.question.missing, cash_rate=cash_rate)
+    session = session_of(panel, wanted)
+    show.compiling("shares_of")
+    found = trace(bound, panel, session, asked.question.missing, cash_rate=cash_rate)
     if as_json:
         print_json(dataclasses.asdict(found) | {"synthetic": panel.synthetic})
         return 0

@@ -3,16 +3,39 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 import traceback
 
 import typer
 
-from treefolio.errors import SpaceError, TreefolioError, UsageError, did_you_mean
+from treefolio.errors import (
+    FormatError,
+    LimitError,
+    PriceError,
+    RunError,
+    SpaceError,
+    StrategyError,
+    TreefolioError,
+    UsageError,
+    did_you_mean,
+)
 
 FAILED, MISUSE, STOPPED = 1, 2, 130
 _HELP = "`treefolio --help` lists the verbs, `treefolio VERB --help` what each takes."
 _MISUSES = (UsageError, SpaceError)
+_REMEDIES: tuple[tuple[type[TreefolioError], str], ...] = (
+    (LimitError, "Split the strategy, or write what repeats as variables."),
+    (FormatError, "Correct the file at that place; `treefolio inspect FILE` reads it again."),
+    (StrategyError, "Correct the strategy at that place; `treefolio inspect FILE` reads it again."),
+    (PriceError, "Correct the price file at that place, or use another."),
+    (SpaceError, "`treefolio inspect STRATEGY` lists variables and handles."),
+    (RunError, "Choose another window, or change the strategy at that place."),
+    (TreefolioError, _HELP),
+)
+"""What to do about an error that has no hint of its own: the first class that it is of."""
+_OFFERS = re.compile(r"(?: \(Possible options: .*\)| Did you mean .*\?)$")
+"""What some versions of the parser offer; `_parser_hint` does for all of them."""
 
 
 def tell(error: BaseException) -> int:
@@ -21,9 +44,10 @@ def tell(error: BaseException) -> int:
         return say("stopped", "What is complete is kept; run it again when you like.", STOPPED)
     if isinstance(error, TreefolioError):
         status = MISUSE if isinstance(error, _MISUSES) else FAILED
-        return say(str(error), None if error.hint else _HELP, status)
+        remedy = next(text for kind, text in _REMEDIES if isinstance(error, kind))
+        return say(str(error), None if error.hint else remedy, status)
     if hasattr(error, "format_message"):  # of typer's parser, whose classes are private in some versions
-        return say(error.format_message().rstrip(".").strip(), _parser_hint(error), MISUSE)
+        return say(_OFFERS.sub("", error.format_message()).rstrip(". "), _parser_hint(error), MISUSE)
     if isinstance(error, MemoryError):
         return say("the memory is full", "Sweep fewer values at a time, or use fewer threads.", FAILED)
     if isinstance(error, OSError):

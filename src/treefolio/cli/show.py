@@ -34,7 +34,7 @@ HEADLINE = (
 BESIDE = ("sharpe", "annualized_return", "volatility", "max_drawdown", "calmar")
 """Metrics in a list of rows."""
 SYNTHETIC = "SYNTHETIC prices: nothing here says anything about real funds."
-NARROW = 100
+WIDE = 160
 """Columns of a table that goes to a file or a pipe."""
 
 
@@ -49,7 +49,7 @@ def err() -> Console:
 
 
 def _console(terminal: bool, *, stderr: bool) -> Console:
-    width = None if terminal or "COLUMNS" in os.environ else NARROW
+    width = None if terminal or "COLUMNS" in os.environ else WIDE
     return Console(stderr=stderr, highlight=False, soft_wrap=True, width=width)
 
 
@@ -105,7 +105,7 @@ def rows(frame: pl.DataFrame, by: str, variables: Sequence[str]) -> None:
     for name in variables:
         table.add_column(Text(clean(name)), justify="right", overflow="fold")
     for key in keys:
-        table.add_column(key, justify="right")
+        table.add_column(key, justify="right", no_wrap=True)
     for k, row in enumerate(frame.iter_rows(named=True), start=1):
         cells = [Text(clean(_plain(row[name]))) for name in variables]
         cells += [Text(number(key, row[key]) if key in METRICS else _plain(row[key])) for key in keys]

@@ -85,7 +85,7 @@ def number_at(holdings: Holdings, state: State, node: int, k: int) -> int:
 def weigh_portfolio(program: Program, state: State, holdings: Holdings, store: Store, i: int, k: int) -> int:
     """The portfolio of weighting instruction i on the window's k-th session, or FULL."""
     count = divide(program, state, i, holdings.first + k, state.shares)
-    parts = 0
+    parts = np.int64(0)  # a plain 0 would be typed, and compiled for, twice
     for c in range(count):
         if state.shares[c] != 0.0:
             holdings.parts[parts] = number_at(holdings, state, child(program, i, c), k)
@@ -158,11 +158,11 @@ def mark_needed(program: Program, state: State, holdings: Holdings, outputs: Int
             first = program.arg_at[i]
             row = state.where[program.args[first]]
             mask = state.mask_table[row] if row >= 0 else state.mask_work[-1 - row]
-            need_where(state, holdings, program.args[first + 1], need, mask, 1)
-            need_where(state, holdings, program.args[first + 2], need, mask, 0)
+            need_where(state, holdings, program.args[first + 1], need, mask, np.uint8(1))
+            need_where(state, holdings, program.args[first + 2], need, mask, np.uint8(0))
         else:
             for c in range(children(program, i)):
-                need_where(state, holdings, child(program, i, c), need, need, 1)
+                need_where(state, holdings, child(program, i, c), need, need, np.uint8(1))
 
 
 @inner

@@ -233,7 +233,7 @@ def gather(seen: Numbers, weights: Floats, k: int, parts: Numbers, shares: Float
 
     What absent children have is handed back to the others, in proportion.
     """
-    size = 0
+    size = np.int64(0)
     absent = False
     present = 0.0
     for c in range(seen.shape[0]):

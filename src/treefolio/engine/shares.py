@@ -164,7 +164,7 @@ def divide(program: Program, state: State, i: int, t: int, out: Floats) -> int:
         place = (x - low) / (high - low) if low != high else math.nan
         out[1] = min(max(place, 0.0), 1.0) if x == x else 0.0
         out[0] = 1.0 - out[1]
-        hand_back(program, state, first + 1, 2, t, out)
+        hand_back(program, state, first + 1, np.int64(2), t, out)
         return 2
     if op == _INVERSE:
         for k in range(count // 2):

@@ -92,14 +92,25 @@ def fill_tables(
     layout: Layout, panel: Panel, holdable: tuple[str, ...], window: tuple[int, int], cash: float
 ) -> Tables:
     """Leaves computed from the panel, then each stage but the main one executed for all its values."""
-    plan = layout.plan
-    assembled = [assemble(layout, stage) for stage in plan.stages]
-    sessions = len(panel.sessions)
-    numbers = np.zeros(len(plan.axes) + len(layout.slots))
+    assembled = [assemble(layout, stage) for stage in layout.plan.stages]
+    tables = empty_tables(layout, len(panel.sessions), holdable, window, cash)
+    for node in layout.plan.leaves:
+        _fill_leaf(tables, panel, node)
+    for part in assembled[:-1]:
+        _execute_stage(tables, part)
+    tables.stages.append((assembled[-1], tables.state(assembled[-1])))
+    return tables
+
+
+def empty_tables(
+    layout: Layout, sessions: int, holdable: tuple[str, ...], window: tuple[int, int], cash: float
+) -> Tables:
+    """Room for everything, once all stages are assembled; nothing is computed yet."""
+    numbers = np.zeros(len(layout.plan.axes) + len(layout.slots))
     for value, slot in layout.slots.items():
         numbers[slot] = value
-    tables = Tables(
-        plan=plan,
+    return Tables(
+        plan=layout.plan,
         layout=layout,
         table=np.empty((layout.rows, sessions)),
         mask_table=np.empty((layout.mask_rows, sessions), np.uint8),
@@ -110,12 +121,6 @@ def fill_tables(
         portfolios=np.zeros((layout.rows, window[1] - window[0] + 1), np.int32),
         store=make_store(len(holdable)),
     )
-    for node in plan.leaves:
-        _fill_leaf(tables, panel, node)
-    for part in assembled[:-1]:
-        _execute_stage(tables, part)
-    tables.stages.append((assembled[-1], tables.state(assembled[-1])))
-    return tables
 
 
 def _combinations(plan: Plan, node: int) -> Iterator[tuple[int, dict[str, int | float | str]]]:

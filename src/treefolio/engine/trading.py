@@ -116,12 +116,12 @@ def tally_free(store: Store, root: Numbers, market: Market, desk: Desk) -> float
     tally, returns = desk.tally, desk.returns
     tally[:] = 0.0
     value, values = 1.0, 0.0
-    before = CASH
+    before = np.int64(CASH)
     for k in range(root.shape[0]):
         growth = 1.0 + returns[k - 1] if k > 0 else 1.0
         value *= growth
         values += value
-        now = root[k]
+        now = np.int64(root[k])
         if desk.before[k] != before or desk.after[k] != now:
             work_out(store, before, now, market.forward[max(k - 1, 0)], growth, k, desk)
         tally[0] += desk.traded[k] * value

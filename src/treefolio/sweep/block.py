@@ -5,6 +5,8 @@ It runs without the GIL on one thread's work space; a run is a sweep of one comb
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -89,6 +91,28 @@ def lexicographic(choices: NDArray[np.int64], nest: Ints) -> Ints:
     return np.lexsort(keys).astype(np.int64)
 
 
+class Arguments(NamedTuple):
+    """The arguments of `sweep_rows`, in its order."""
+
+    program: Program
+    state: State
+    holdings: Holdings
+    store: Store
+    market: Market
+    rules: Rules
+    desk: Desk
+    marks: Marks
+    scratch: Floats
+    nest: Ints
+    choices: Choices
+    encoded: Floats
+    order: Ints
+    root: int
+    corridor: int
+    out: Floats
+    bad: Ints
+
+
 def frame_of(prepared: Prepared) -> Frame:
     """The frame of metrics for a prepared strategy's sessions and benchmark."""
     rival = prepared.benchmark
@@ -119,35 +143,35 @@ class Worker:
         Returns:
             (rows, metrics) with NaN where undefined, and for each row DONE, or why it has no metrics.
         """
-        out = np.empty((len(choices), len(METRICS)))
-        bad = np.empty(len(choices), np.int64)
         order = lexicographic(choices, self.prepared.tables.main.nest)
-        rows = np.ascontiguousarray(choices)
-        while len(order):
-            done = self._sweep(rows, order, out, bad)
+        arguments = self.arguments(np.ascontiguousarray(choices), order)
+        while True:
+            done = sweep_rows(*arguments)
+            if done == len(order):
+                return arguments.out, arguments.bad
             order = order[done:]
-            if len(order):
-                self.machine.make_room(progress=done > 0)
-        return out, bad
+            self.machine.make_room(progress=done > 0)
+            arguments = arguments._replace(order=order, store=self.machine.store)
 
-    def _sweep(self, choices: Choices, order: Ints, out: Floats, bad: Ints) -> int:
+    def arguments(self, choices: Choices, order: Ints) -> Arguments:
+        """What `sweep_rows` takes to compute these combinations in this order."""
         prepared, machine = self.prepared, self.machine
-        return sweep_rows(
-            machine.program,
-            machine.state,
-            machine.holdings,
-            machine.store,
-            prepared.market,
-            prepared.rules,
-            machine.desk,
-            self.frame.marks,
-            self.scratch,
-            prepared.tables.main.nest,
-            choices,
-            self.encoded,
-            order,
-            prepared.plan.graph.root,
-            self.corridor,
-            out,
-            bad,
+        return Arguments(
+            program=machine.program,
+            state=machine.state,
+            holdings=machine.holdings,
+            store=machine.store,
+            market=prepared.market,
+            rules=prepared.rules,
+            desk=machine.desk,
+            marks=self.frame.marks,
+            scratch=self.scratch,
+            nest=prepared.tables.main.nest,
+            choices=choices,
+            encoded=self.encoded,
+            order=order,
+            root=prepared.plan.graph.root,
+            corridor=self.corridor,
+            out=np.empty((len(choices), len(METRICS))),
+            bad=np.empty(len(choices), np.int64),
         )

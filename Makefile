@@ -1,0 +1,47 @@
+# Treefolio: two commands on a fresh machine with nothing but Python 3.11 or newer.
+#
+#   make run    set up, sweep the example strategy on the synthetic market, show the best rows and the report
+#   make test   set up, pass every check and every test
+
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+PIP    := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
+JOBS   ?= 2
+
+.PHONY: run test check bench docs clean
+
+run: $(VENV)/.run
+	$(BIN)/treefolio demo
+
+test: check
+	$(BIN)/python -m treefolio.sweep.warm
+	$(BIN)/pytest -n $(JOBS) --dist worksteal
+
+check: $(VENV)/.dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+bench: $(VENV)/.dev
+	$(BIN)/python benchmarks/sweep.py
+
+# Pages that are made from tables in the code.
+docs: $(VENV)/.dev
+	$(BIN)/python -m treefolio.indicators.docs > docs/indicators.md
+	$(BIN)/python -m treefolio.metrics.docs > docs/metrics.md
+
+$(VENV)/.run: pyproject.toml constraints.txt
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(PIP) "pip>=25.1"
+	$(PIP) hatchling editables
+	$(PIP) --only-binary :all: --no-build-isolation -e .
+	touch $@
+
+$(VENV)/.dev: $(VENV)/.run
+	$(PIP) --group dev
+	touch $@
+
+clean:
+	rm -rf $(VENV) .mypy_cache .ruff_cache .hypothesis .import_linter_cache out

@@ -1,0 +1,169 @@
+"""The functions of the library's face that no package below has as they stand: `run`, `sweep`, indicators.
+
+They take what a notebook has, strategies or files, panels or files, ISO dates, and ask the engine.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import os
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TypeAlias
+
+from treefolio.engine.compiled import Question
+from treefolio.engine.execution import Execution
+from treefolio.engine.run import Missing
+from treefolio.errors import UsageError
+from treefolio.formats import Import
+from treefolio.graph.plan import Axes
+from treefolio.indicators import INDICATORS, SIGNATURES
+from treefolio.market.panel import Panel
+from treefolio.strategy.build import reading
+from treefolio.strategy.tree import NumberLike, Reading, Strategy, Word
+from treefolio.sweep import ask, single
+from treefolio.sweep.many import Progress, Swept, plan_sweep
+from treefolio.sweep.single import Engine, Result
+from treefolio.sweep.space import Value, open_strategy
+
+StrategyLike: TypeAlias = "Strategy | Import | str | Path"
+PricesLike: TypeAlias = "Panel | str | Path | Sequence[str | Path]"
+Day: TypeAlias = "dt.date | str | None"
+
+
+def run(
+    strategy: StrategyLike,
+    prices: PricesLike,
+    *,
+    start: Day = None,
+    end: Day = None,
+    benchmark: str | None = ask.DEFAULT_BENCHMARK,
+    missing: Missing = "error",
+    execution: Execution | None = None,
+    engine: Engine = "compiled",
+    set: Mapping[str, Value] | None = None,  # noqa: A002 - the word of the command line, --set
+) -> Result:
+    """One backtest.
+
+    Args:
+        strategy: a strategy, an import, or a file in any format.
+        prices: a panel, or Parquet or CSV files.
+        start, end: dates or ``YYYY-MM-DD``, both included; None for as early, or as late, as prices allow.
+        benchmark: a ticker; SPY is left out, with a note, where the prices do not have it.
+        set: values of variables and handles.
+
+    Raises:
+        TreefolioError: with what is wrong, where, and what to do.
+    """
+    made, values = ask.opened(ask.load(strategy).strategy, set or {})
+    axes = ask.defaults(made) | {name: (value,) for name, value in values.items()}
+    question = _question(made, prices, axes, start, end, benchmark, missing, execution)
+    result, notes = ask.answer(
+        question, lambda asked: single.run(made, asked, values, engine), wished=_wished(benchmark)
+    )
+    return replace(result, notes=(*result.notes, *notes))
+
+
+def sweep(
+    strategy: StrategyLike,
+    prices: PricesLike,
+    vary: Mapping[str, str | Sequence[Value]] | None = None,
+    *,
+    start: Day = None,
+    end: Day = None,
+    benchmark: str | None = ask.DEFAULT_BENCHMARK,
+    missing: Missing = "error",
+    execution: Execution | None = None,
+    set: Mapping[str, Value] | None = None,  # noqa: A002 - the word of the command line, --set
+    latest_start: Day = None,
+    threads: int | None = None,
+    out: str | Path | None = None,
+    resume: bool = False,
+    progress: Callable[[Progress], None] | None = None,
+) -> Swept:
+    """Every combination of some values.
+
+    Args:
+        vary: variable or handle → values, or ``70:85:1``. Declared variables with several values vary too.
+        threads: None for one per processor.
+        out: a folder for the files of a sweep; None keeps the rows in memory.
+        progress: called after each part, on the calling thread.
+
+    The other arguments are those of `run`.
+    """
+    tree = ask.load(strategy).strategy
+    opened, space = open_strategy(tree, vary or {}, set or {}, SIGNATURES)
+    axes = {**space.axes, **{name: (value,) for name, value in space.fixed.items()}}
+    question = _question(opened, prices, axes, start, end, benchmark, missing, execution)
+    latest = _day(latest_start, "latest_start")
+    planned, notes = ask.answer(
+        question,
+        lambda asked: plan_sweep(tree, asked, vary=vary, fix=set, latest_start=latest),
+        wished=_wished(benchmark),
+    )
+    swept = planned.run(
+        None if out is None else Path(out),
+        threads=threads or os.cpu_count() or 1,
+        resume=resume,
+        progress=progress,
+    )
+    return replace(swept, notes=(*swept.notes, *notes))
+
+
+def indicator(name: str) -> Callable[..., Reading]:
+    """The function that makes readings of an indicator: ``rsi("TQQQ", 10)``, ``rsi(10)`` of a branch."""
+    signature, row = SIGNATURES[name], INDICATORS[name]
+
+    def build(*args: Word | NumberLike, **parameters: NumberLike) -> Reading:
+        return reading(signature, *args, **parameters)
+
+    build.__name__ = build.__qualname__ = name
+    words = ", ".join(f"{p.name}={p.default}" if p.default is not None else p.name for p in row.parameters)
+    build.__doc__ = (
+        f"{row.label} of a ticker, or of the branch that is ranked. Parameters: {words or 'none'}."
+    )
+    return build
+
+
+def _question(
+    strategy: Strategy,
+    prices: PricesLike,
+    axes: Axes,
+    start: Day,
+    end: Day,
+    benchmark: str | None,
+    missing: Missing,
+    execution: Execution | None,
+) -> Question:
+    if missing not in ("error", "skip"):
+        raise UsageError(f"missing is {missing!r}", hint="One of error, skip.")
+    last = _day(end, "end")
+    if isinstance(prices, Panel):
+        panel = prices
+    else:
+        files = [prices] if isinstance(prices, str | Path) else prices
+        source = ask.Source(files=tuple(map(Path, files)))
+        panel = ask.panel_for(source, strategy, axes, missing=missing, benchmark=benchmark, end=last)
+    return Question(
+        panel=panel,
+        start=_day(start, "start"),
+        end=last,
+        benchmark=benchmark,
+        missing=missing,
+        execution=execution or Execution(),
+    )
+
+
+def _wished(benchmark: str | None) -> bool:
+    """SPY is the default, so that nobody need have wished for it."""
+    return benchmark != ask.DEFAULT_BENCHMARK
+
+
+def _day(day: Day, name: str) -> dt.date | None:
+    if not isinstance(day, str):
+        return day
+    try:
+        return dt.date.fromisoformat(day)
+    except ValueError:
+        raise UsageError(f"{name} is {day!r}", hint="Dates are written YYYY-MM-DD.") from None
