@@ -3,12 +3,20 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
-from treefolio.engine.compiled import Prepared, Question
+from treefolio.engine.compiled import Machine, Prepared, Question
 from treefolio.engine.execution import Costs, Execution
+from treefolio.engine.holdings import update
+from treefolio.engine.interpret import execute
+from treefolio.engine.run import Run
+from treefolio.engine.tables import choose
+from treefolio.engine.trading import show_targets
+from treefolio.errors import TreefolioError
 from treefolio.graph.ops import Op
 from treefolio.strategy.tree import Strategy
 from treefolio.testing.panels import random_panel
@@ -50,6 +58,46 @@ def random_case(seed: int, *, variables: bool = False, execution: Execution | No
         start=start,
     )
     return Case(strategy, question)
+
+
+def outcome(make: Callable[[], Run]) -> Run | TreefolioError:
+    """What it returns, or the error that it raises."""
+    try:
+        return make()
+    except TreefolioError as error:
+        return error
+
+
+def assert_same(one: Run, other: Run, case: object) -> None:
+    """Two engines' runs agree as docs/semantics.md says."""
+    assert one.tickers == other.tickers
+    np.testing.assert_array_equal(one.sessions, other.sessions)
+    np.testing.assert_allclose(one.targets, other.targets, rtol=0, atol=1e-12, err_msg=f"case {case}")
+    np.testing.assert_allclose(one.values, other.values, rtol=1e-12, err_msg=f"case {case}")
+    np.testing.assert_allclose(one.weights, other.weights, rtol=0, atol=1e-11, err_msg=f"case {case}")
+    np.testing.assert_allclose(one.activity, other.activity, rtol=1e-9, atol=1e-12, err_msg=f"case {case}")
+    np.testing.assert_array_equal(one.trades.session, other.trades.session)
+    np.testing.assert_array_equal(one.trades.ticker, other.trades.ticker)
+    dust = 1e-9 * one.values.max()
+    np.testing.assert_allclose(one.trades.notional, other.trades.notional, rtol=1e-9, atol=dust)
+    np.testing.assert_allclose(one.trades.cost, other.trades.cost, rtol=1e-9, atol=1e-9)
+
+
+def decisions(prepared: Prepared) -> NDArray[np.float64]:
+    """(n, A) what the compiled engine decides on every session of the window, traded or not.
+
+    A run says it only where nothing that it holds lacks a price.
+    """
+    tables, root = prepared.tables, prepared.plan.graph.root
+    machine = Machine(prepared, record=True)
+    choose(machine.state, tables, np.zeros(len(prepared.axes), np.int64))
+    execute(machine.program, machine.state, 0)
+    while not update(machine.program, machine.state, machine.holdings, machine.store, 0):
+        machine.make_room(progress=False)
+    row = int(machine.state.where[root])
+    held = tables.portfolios[row] if row >= 0 else machine.holdings.work[-1 - row]
+    show_targets(machine.store, held, machine.desk)
+    return machine.desk.targets
 
 
 def hair_breadth(prepared: Prepared) -> bool:

@@ -2,40 +2,17 @@
 
 from __future__ import annotations
 
-import numpy as np
 import pytest
-from engine_cases import EXECUTIONS, hair_breadth, random_case
+from engine_cases import EXECUTIONS, assert_same, hair_breadth, outcome, random_case
 
 from treefolio.engine import reference
 from treefolio.engine.compiled import prepare, record
-from treefolio.engine.run import Run
 from treefolio.errors import TreefolioError
 from treefolio.metrics import METRICS, Activity, measure_one
 from treefolio.sweep.block import frame_of
 
 SEEDS = range(420)
 BATCH = 60
-
-
-def outcome(make: object) -> Run | TreefolioError:
-    try:
-        return make()  # type: ignore[operator]
-    except TreefolioError as error:
-        return error
-
-
-def assert_same(one: Run, other: Run, seed: int) -> None:
-    assert one.tickers == other.tickers
-    np.testing.assert_array_equal(one.sessions, other.sessions)
-    np.testing.assert_allclose(one.targets, other.targets, rtol=0, atol=1e-12, err_msg=f"seed {seed}")
-    np.testing.assert_allclose(one.values, other.values, rtol=1e-12, err_msg=f"seed {seed}")
-    np.testing.assert_allclose(one.weights, other.weights, rtol=0, atol=1e-11, err_msg=f"seed {seed}")
-    np.testing.assert_allclose(one.activity, other.activity, rtol=1e-9, atol=1e-12, err_msg=f"seed {seed}")
-    np.testing.assert_array_equal(one.trades.session, other.trades.session)
-    np.testing.assert_array_equal(one.trades.ticker, other.trades.ticker)
-    dust = 1e-9 * one.values.max()
-    np.testing.assert_allclose(one.trades.notional, other.trades.notional, rtol=1e-9, atol=dust)
-    np.testing.assert_allclose(one.trades.cost, other.trades.cost, rtol=1e-9, atol=1e-9)
 
 
 @pytest.mark.parametrize("first", range(SEEDS.start, SEEDS.stop, BATCH))

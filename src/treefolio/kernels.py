@@ -73,6 +73,19 @@ def inner(function: F) -> F:
 
     That code is most of what Numba must compile for a function that takes tuples of arrays.
     """
-    njit = cast(Any, numba.njit)  # its types leave these two options out
+    return _only_inside(function, forceinline=False)
+
+
+def inlined(function: F) -> F:
+    """Like `inner`, copied into its callers: for what is called on every session.
+
+    Passing a tuple of arrays to a function costs more than most of them do.
+    """
+    return _only_inside(function, forceinline=True)
+
+
+def _only_inside(function: F, *, forceinline: bool) -> F:
+    njit = cast(Any, numba.njit)  # its types leave out the last two options
     options = {"no_cpython_wrapper": True, "no_cfunc_wrapper": True}
-    return cast(F, njit(cache=True, nogil=True, error_model="numpy", **options)(function))
+    decorate = njit(cache=True, nogil=True, error_model="numpy", forceinline=forceinline, **options)
+    return cast(F, decorate(function))

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from treefolio.cli.flags import Period, Prices, Trading
-from treefolio.errors import UsageError
+from treefolio.errors import StrategyError, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -134,6 +136,16 @@ def ask(path: Path, prices: Prices, period: Period, trading: Trading, sets: list
     )
 
 
+@contextmanager
+def blaming_values() -> Iterator[None]:
+    """Errors of meaning are put down to ``--set`` and ``--vary``: the file was checked before."""
+    try:
+        yield
+    except StrategyError as error:
+        error.hint = error.hint or "Look at --set and --vary: a value there has no meaning in its place."
+        raise
+
+
 class Asker:
     """The flags of a question, checked before anything is read; then it reads the prices and asks."""
 
@@ -148,6 +160,10 @@ class Asker:
                 f"--start {self.start} is after --end {self.end}", hint="Give a start before the end."
             )
         self.missing = one_of(period.missing, MISSING, "--missing")
+        if self.missing == "skip" and self.start is None:
+            raise UsageError(
+                "--missing skip needs --start: no price sets the start then", hint="Add --start YYYY-MM-DD."
+            )
         self.wished = period.benchmark is not None
         self.benchmark = period.benchmark if self.wished else DEFAULT_BENCHMARK
         if (self.benchmark or "").casefold() == "none":

@@ -9,7 +9,7 @@ from typing import Annotated
 
 from typer import Option
 
-from treefolio.cli import fail, show
+from treefolio.cli import show
 from treefolio.cli.flags import Period, Prices, Threads, Trading
 from treefolio.cli.sweep import announce, finish, plan, work
 from treefolio.errors import UsageError
@@ -37,8 +37,6 @@ def verb(
         planned, notes = plan(path, Prices(synthetic=True), Period(), Trading(), [], [])
     announce(planned, threads, (*planned.prepared.notes, *notes))
     swept = work(planned, folder, threads=threads, resume=False)
-    if swept is None:
-        return fail.STOPPED
     finish(swept, planned, folder)
     show.say(f"More of them: treefolio top {folder} --by calmar -n 20")
     return 0

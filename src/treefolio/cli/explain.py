@@ -48,7 +48,7 @@ def verb(
 
     wanted = day(on, "--on")
     assert wanted is not None
-    period = Period(end=on, benchmark="none", missing=missing, empty=empty)
+    period = Period(start=on, end=on, benchmark="none", missing=missing, empty=empty)
     asked = ask(strategy, prices, period, Trading(cash_rate=cash_rate), sets or [])
     bound = bind(asked.strategy, asked.values, SIGNATURES)
     panel = asked.question.panel

@@ -38,12 +38,16 @@ _OFFERS = re.compile(r"(?: \(Possible options: .*\)| Did you mean .*\?)$")
 """What some versions of the parser offer; `_parser_hint` does for all of them."""
 
 
+class Halted(TreefolioError):  # noqa: N818 - it is what happened, not a fault
+    """The user stopped it, and something that can be gone on with was kept."""
+
+
 def tell(error: BaseException) -> int:
     """Prints the error; returns the exit status that goes with it."""
     if isinstance(error, KeyboardInterrupt | typer.Abort):
         return say("stopped", "What is complete is kept; run it again when you like.", STOPPED)
     if isinstance(error, TreefolioError):
-        status = MISUSE if isinstance(error, _MISUSES) else FAILED
+        status = STOPPED if isinstance(error, Halted) else MISUSE if isinstance(error, _MISUSES) else FAILED
         remedy = next(text for kind, text in _REMEDIES if isinstance(error, kind))
         return say(str(error), None if error.hint else remedy, status)
     if hasattr(error, "format_message"):  # of typer's parser, whose classes are private in some versions

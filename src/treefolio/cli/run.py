@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING, Annotated
 from typer import Option
 
 from treefolio.cli import show
-from treefolio.cli.asked import Asked, ask
+from treefolio.cli.asked import Asked, ask, blaming_values, one_of
 from treefolio.cli.flags import Out, Period, Prices, Sets, StrategyFile, Trading, spread
 
 if TYPE_CHECKING:
     from treefolio.sweep.single import Result
 
+ENGINES = ("compiled", "reference")
 EngineName = Annotated[
     str, Option("--engine", metavar="compiled|reference", help="reference: plain loops, slow, the judge.")
 ]
@@ -33,6 +34,7 @@ def verb(
     from treefolio.sweep.files import require_free  # noqa: PLC0415 - heavy
     from treefolio.sweep.output import write_run  # noqa: PLC0415 - heavy
 
+    one_of(engine, ENGINES, "--engine")
     require_free(out)
     asked = ask(strategy, prices, period, trading, sets or [])
     show.compiling("trade_root")
@@ -51,11 +53,12 @@ def backtest(asked: Asked, engine: str) -> Result:
     from treefolio.sweep.ask import answer  # noqa: PLC0415 - heavy
     from treefolio.sweep.single import run  # noqa: PLC0415 - heavy
 
-    result, notes = answer(
-        asked.question,
-        lambda question: run(asked.strategy, question, asked.values, engine),  # type: ignore[arg-type]
-        wished=asked.wished,
-    )
+    with blaming_values():
+        result, notes = answer(
+            asked.question,
+            lambda question: run(asked.strategy, question, asked.values, engine),  # type: ignore[arg-type]
+            wished=asked.wished,
+        )
     return replace(result, notes=(*result.notes, *notes))
 
 

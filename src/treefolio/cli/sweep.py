@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated
 from typer import Option
 
 from treefolio.cli import fail, show
-from treefolio.cli.asked import Asker, day, imported
+from treefolio.cli.asked import Asker, blaming_values, day, imported
 from treefolio.cli.flags import Out, Period, Prices, Sets, StrategyFile, Threads, Trading, spread
 from treefolio.cli.run import EngineName
 from treefolio.errors import SpaceError, UsageError
@@ -58,7 +58,7 @@ def verb(
     planned, notes = plan(strategy, prices, period, trading, vary or [], sets or [], latest_start)
     announce(planned, threads, (*planned.prepared.notes, *notes))
     swept = work(planned, out, threads=threads, resume=resume)
-    return fail.STOPPED if swept is None else finish(swept, planned, out)
+    return finish(swept, planned, out)
 
 
 def plan(
@@ -87,11 +87,12 @@ def plan(
         )
     show.compiling("sweep_rows")
     question = asker(opened, {**space.axes, **{name: (value,) for name, value in space.fixed.items()}})
-    return answer(
-        question,
-        lambda asked: plan_sweep(tree, asked, vary=specs, fix=fixed, latest_start=latest),
-        wished=asker.wished,
-    )
+    with blaming_values():
+        return answer(
+            question,
+            lambda asked: plan_sweep(tree, asked, vary=specs, fix=fixed, latest_start=latest),
+            wished=asker.wished,
+        )
 
 
 def announce(planned: Planned, threads: int, notes: tuple[str, ...]) -> None:
@@ -116,17 +117,19 @@ def announce(planned: Planned, threads: int, notes: tuple[str, ...]) -> None:
     show.notes(notes)
 
 
-def work(planned: Planned, out: Path, *, threads: int, resume: bool) -> Swept | None:
-    """The finished sweep; None when it was stopped, which has been said by then."""
+def work(planned: Planned, out: Path, *, threads: int, resume: bool) -> Swept:
+    """The finished sweep.
+
+    Raises:
+        Halted: Ctrl-C; what is done is kept.
+    """
     from treefolio.sweep.many import Stopped  # noqa: PLC0415 - heavy
 
     with _bar(planned.space.size) as progress, _stoppable() as stop:
         try:
             return planned.run(out, threads=threads, resume=resume, progress=progress, stop=stop)
         except Stopped as error:
-            stopped = error
-    fail.say(stopped.message, stopped.hint, fail.STOPPED)
-    return None
+            raise fail.Halted(error.message, hint=error.hint) from None
 
 
 @contextmanager

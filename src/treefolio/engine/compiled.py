@@ -41,7 +41,7 @@ from treefolio.graph import derive
 from treefolio.graph.build import Built, build
 from treefolio.graph.check import check
 from treefolio.graph.plan import Axes, Plan, make_plan
-from treefolio.graph.start import starts
+from treefolio.graph.start import first_price, starts
 from treefolio.indicators import SIGNATURES
 from treefolio.market.panel import Panel
 from treefolio.strategy.tree import Number, Strategy
@@ -112,7 +112,8 @@ def prepare(
     Args:
         choices: (combinations, axes) those that will be run; they set the common start. By default all
             values of each variable count.
-        latest_start: combinations that need a later start do not count.
+        latest_start: combinations that need a later start do not count; without effect where missing
+            prices are skipped, because nothing moves the start there.
 
     Raises:
         StrategyError, MissingPrices, WindowError.
@@ -126,7 +127,7 @@ def prepare(
         windows.require_tickers(panel, held | read, strategy, axes)
     chosen = _corners(axes) if choices is None else choices
     all_starts = starts(built.graph, panel, axes, chosen)
-    latest, row = _latest(panel, all_starts.root, latest_start)
+    latest, row = _latest(panel, all_starts.root, latest_start if question.missing == "error" else None)
     window, notes = windows.make_window(panel, all_starts, question.start, question.missing, latest, row)
     if window.sessions < 2:
         raise WindowError(
@@ -134,7 +135,10 @@ def prepare(
             hint="A run needs at least two sessions: choose an earlier --start or a later --end.",
         )
     if question.missing == "error":
-        windows.require_prices(panel, window, held | read, strategy, axes)
+        needed = held | read
+        if latest_start is not None:
+            needed = {t for t in needed if first_price(panel, t, ("close",)) <= window.first}
+        windows.require_prices(panel, window, needed, strategy, axes)
     notes += windows.settling(built.graph, all_starts, window)
     plan = make_plan(built.graph, axes, window.first, len(panel.sessions))
     holdable = tuple(sorted(held))
@@ -175,7 +179,16 @@ def _latest(panel: Panel, root: object, latest_start: dt.date | None) -> tuple[i
         limit = int(np.searchsorted(panel.sessions, np.datetime64(latest_start), side="right")) - 1
         counted = np.where(root <= limit, root, -1)
     row = int(counted.argmax())
+    if counted[row] < 0:
+        raise WindowError(
+            f"no combination can start by {latest_start}, the latest start allowed",
+            hint=f"The earliest could start on {_day(panel, int(root.min()))}: allow a later start.",
+        )
     return int(counted[row]), row
+
+
+def _day(panel: Panel, session: int) -> str:
+    return str(panel.sessions[session]) if session < len(panel.sessions) else "no session at all"
 
 
 def _corridor(strategy: Strategy) -> float | None:

@@ -11,9 +11,17 @@ from typing import NamedTuple
 
 import numpy as np
 
-from treefolio.engine.portfolios import FULL, Numbers, Store, intern, intern_sums
+from treefolio.engine.portfolios import FULL, Numbers, Store, find, hash_parts, intern, intern_sums
 from treefolio.engine.program import Ints, Mask, Program, State
-from treefolio.engine.shares import child, children, divide, mix_weights
+from treefolio.engine.shares import (
+    argument_rows,
+    child,
+    children,
+    divide,
+    first_child,
+    group_size,
+    parameters,
+)
 from treefolio.graph.ops import Op
 from treefolio.kernels import inner, kernel
 
@@ -75,26 +83,6 @@ def row_of(holdings: Holdings, state: State, node: int) -> Numbers:
 
 
 @inner
-def number_at(holdings: Holdings, state: State, node: int, k: int) -> int:
-    """A branch's portfolio on the window's k-th session."""
-    row = state.where[node]
-    return holdings.table[row, k] if row >= 0 else holdings.work[-1 - row, k]
-
-
-@inner
-def weigh_portfolio(program: Program, state: State, holdings: Holdings, store: Store, i: int, k: int) -> int:
-    """The portfolio of weighting instruction i on the window's k-th session, or FULL."""
-    count = divide(program, state, i, holdings.first + k, state.shares)
-    parts = np.int64(0)  # a plain 0 would be typed, and compiled for, twice
-    for c in range(count):
-        if state.shares[c] != 0.0:
-            holdings.parts[parts] = number_at(holdings, state, child(program, i, c), k)
-            state.shares[parts] = state.shares[c]
-            parts += 1
-    return intern(store, holdings.parts, state.shares, parts)
-
-
-@inner
 def update_sum(program: Program, state: State, holdings: Holdings, store: Store, i: int) -> bool:
     """The row of a weighted sum with fixed weights; False when the store is full.
 
@@ -112,21 +100,40 @@ def update_sum(program: Program, state: State, holdings: Holdings, store: Store,
             if new[k] != old[k]:
                 out[k] = -1
                 old[k] = new[k]
-    mix_weights(program, state, i, state.shares)
     seen = holdings.seen[first : first + count]
-    return intern_sums(store, seen, state.shares[:count], holdings.need[row], out)
+    return intern_sums(store, seen, parameters(program, state, i)[1:], holdings.need[row], out)
 
 
 @inner
 def update_weighted(program: Program, state: State, holdings: Holdings, store: Store, i: int) -> bool:
     """The row of an instruction whose shares change by themselves; False when the store is full."""
-    row = -1 - state.where[program.node[i]]
-    for k in range(holdings.work.shape[1]):
-        if holdings.need[row, k]:
-            number = weigh_portfolio(program, state, holdings, store, i, k)
+    op, table, work, shares = program.ops[i], state.table, state.work, state.shares
+    rows, numbers = argument_rows(program, state, i), parameters(program, state, i)
+    held_table, held, parts, begin = holdings.table, holdings.work, holdings.parts, holdings.first
+    slots, key, part_at, part, share = store.slots, store.key, store.part_at, store.part, store.share
+    own = -1 - state.where[program.node[i]]
+    need, out = holdings.need[own], holdings.work[own]
+    first, group = first_child(op), group_size(op)
+    for k in range(out.shape[0]):
+        if not need[k]:
+            continue
+        size = np.int64(0)
+        for c in range(divide(op, table, work, rows, numbers, begin + k, shares)):
+            if shares[c] != 0.0:
+                row = rows[first + group * c]
+                parts[size] = held_table[row, k] if row >= 0 else held[-1 - row, k]
+                shares[size] = shares[c]
+                size += 1
+        if size == 1 and shares[0] == 1.0:
+            out[k] = parts[0]
+            continue
+        h = hash_parts(parts, shares, size)
+        number = find(slots, key, part_at, part, share, h, parts, shares, size)
+        if number < 0:
+            number = intern(store, parts, shares, size)
             if number == FULL:
                 return False
-            holdings.work[row, k] = number
+        out[k] = number
     return True
 
 
@@ -166,7 +173,7 @@ def mark_needed(program: Program, state: State, holdings: Holdings, outputs: Int
 
 
 @inner
-def need_where(state: State, holdings: Holdings, node: int, need: Mask, mask: Mask, bit: int) -> None:
+def need_where(state: State, holdings: Holdings, node: int, need: Mask, mask: Mask, bit: np.uint8) -> None:
     """A branch is needed where its parent is needed and the parent's mask is ``bit``.
 
     ``mask`` is over all sessions, or ``need`` itself.

@@ -10,7 +10,7 @@ import numpy as np
 
 from treefolio.engine import series
 from treefolio.engine.program import Floats, Mask, Program, State
-from treefolio.engine.shares import at, child, divide, mix_weights
+from treefolio.engine.shares import argument_rows, at, divide, first_child, group_size, parameters
 from treefolio.graph.ops import ABSENT, Op
 from treefolio.indicators import branch
 from treefolio.kernels import inner, kernel
@@ -54,36 +54,49 @@ def select(condition: Mask, a: Floats, b: Floats, out: Floats, lo: int) -> None:
 
 
 @inner
-def weigh(program: Program, state: State, i: int, t: int) -> float:
-    """The return of weighting instruction i on session t: Σ share · return in the children's order."""
-    count = divide(program, state, i, t, state.shares)
-    total = 0.0
-    held = False
-    for k in range(count):
-        if state.shares[k] != 0.0:
-            held = True
-            total += state.shares[k] * at(state, child(program, i, k), t)
-    return total if held else ABSENT
+def weigh_all(program: Program, state: State, i: int, out: Floats) -> None:
+    """The return of a weighting instruction, session by session: Σ share · return in the children's order.
+
+    Sessions on which ``out`` is finite already are left alone.
+    """
+    op, table, work, shares = program.ops[i], state.table, state.work, state.shares
+    rows, numbers = argument_rows(program, state, i), parameters(program, state, i)
+    first, group = first_child(op), group_size(op)
+    for t in range(program.lo[i], out.shape[0]):
+        if np.isfinite(out[t]):
+            continue
+        total = 0.0
+        held = False
+        for k in range(divide(op, table, work, rows, numbers, t, shares)):
+            if shares[k] != 0.0:
+                held = True
+                total += shares[k] * at(table, work, rows[first + group * k], t)
+        out[t] = total if held else ABSENT
 
 
 @inner
 def mix(program: Program, state: State, i: int, out: Floats) -> None:
     """A plain weighted sum; sessions on which a child is absent or has no price are weighed one by one."""
-    lo = program.lo[i]
-    first = program.arg_at[i]
-    mix_weights(program, state, i, state.shares)
+    lo, first = program.lo[i], program.arg_at[i]
+    par = program.par_at[i] + 1
+    if state.numbers[program.pars[par - 1]] != 0.0:
+        out[lo:] = np.nan
+        weigh_all(program, state, i, out)
+        return
     x = floats(state, program.args[first])
-    w = state.shares[0]
+    w = state.numbers[program.pars[par]]
     for t in range(lo, out.shape[0]):
         out[t] = w * x[t]
     for k in range(1, program.arg_at[i + 1] - first):
         x = floats(state, program.args[first + k])
-        w = state.shares[k]
+        w = state.numbers[program.pars[par + k]]
         for t in range(lo, out.shape[0]):
             out[t] += w * x[t]
+    finite = True
     for t in range(lo, out.shape[0]):
-        if not np.isfinite(out[t]):
-            out[t] = weigh(program, state, i, t)
+        finite &= np.isfinite(out[t])
+    if not finite:
+        weigh_all(program, state, i, out)
 
 
 @inner
@@ -99,8 +112,8 @@ def execute_return(program: Program, state: State, i: int) -> None:
     elif op == _MIX:
         mix(program, state, i, out)
     else:
-        for t in range(program.lo[i], out.shape[0]):
-            out[t] = weigh(program, state, i, t)
+        out[program.lo[i] :] = np.nan
+        weigh_all(program, state, i, out)
 
 
 @inner

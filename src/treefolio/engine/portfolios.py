@@ -17,8 +17,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from treefolio.engine.program import Floats, Ints, Mask
-from treefolio.kernels import inner, kernel
+from treefolio.engine.program import Floats, Int, Ints, Mask
+from treefolio.kernels import inlined, inner, kernel
 
 CASH, ABSENT_PORTFOLIO, FIRST_ASSET = 0, 1, 2
 """Numbers of the portfolios that are always there; asset a is FIRST_ASSET + a."""
@@ -124,7 +124,7 @@ def cut_back(store: Store) -> None:
 
 
 @inner
-def hash_parts(parts: Numbers, shares: Floats, count: int) -> int:
+def hash_parts(parts: Numbers, shares: Floats, count: Int) -> int:
     """FNV-like hash of (part, share) pairs, as a number that is 0 or more."""
     bits = shares.view(np.uint64)
     h = np.uint64(1469598103934665603)
@@ -145,7 +145,7 @@ def find(
     h: int,
     parts: Numbers,
     shares: Floats,
-    count: int,
+    count: Int,
 ) -> int:
     """The number of the portfolio with these parts, or −1 − the slot that is free for it.
 
@@ -167,7 +167,7 @@ def find(
 
 
 @inner
-def intern(store: Store, parts: Numbers, shares: Floats, count: int) -> int:
+def intern(store: Store, parts: Numbers, shares: Floats, count: Int) -> int:
     """The number of the portfolio Σ shares · parts, or FULL. None of ``shares[:count]`` is 0."""
     if count == 0:
         return ABSENT_PORTFOLIO
@@ -218,7 +218,7 @@ def intern_sums(store: Store, seen: Numbers, weights: Floats, need: Mask, out: N
     return True
 
 
-@inner
+@inlined
 def same_column(seen: Numbers, k: int) -> bool:
     """Do the children hold on session k what they held on the session before?"""
     same = True
@@ -228,7 +228,7 @@ def same_column(seen: Numbers, k: int) -> bool:
 
 
 @inner
-def gather(seen: Numbers, weights: Floats, k: int, parts: Numbers, shares: Floats) -> int:
+def gather(seen: Numbers, weights: Floats, k: int, parts: Numbers, shares: Floats) -> Int:
     """The present children's portfolios and shares on session k; returns how many there are.
 
     What absent children have is handed back to the others, in proportion.
@@ -251,7 +251,7 @@ def gather(seen: Numbers, weights: Floats, k: int, parts: Numbers, shares: Float
 
 
 @inner
-def add(store: Store, parts: Numbers, shares: Floats, count: int) -> int:
+def add(store: Store, parts: Numbers, shares: Floats, count: Int) -> int:
     """A new portfolio at the end of the store, or FULL."""
     number, part, entry = store.used[0], store.used[1], store.used[2]
     tickers = store.dense.shape[0]

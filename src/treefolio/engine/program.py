@@ -17,6 +17,10 @@ Floats = NDArray[np.float64]
 Mask = NDArray[np.uint8]
 
 
+Int = int | np.int64
+"""A whole number in a kernel. ``np.int64(0)``, unlike 0, is not also compiled for as a literal."""
+
+
 class Program(NamedTuple):
     """Instructions in the order of execution, those of the outermost level first.
 

@@ -1,7 +1,8 @@
 """How a weighting node divides itself among its children on one session.
 
 One function for each operation; `divide` dispatches. The same shares make the node's return
-(`interpret.weigh`) and, where holdings are asked for, its weights (`holdings`).
+(`interpret.weigh_all`) and its holdings (`holdings.update_weighted`). They take arrays one by one: every
+reach into a tuple of arrays would count a reference, which costs more than the arithmetic.
 """
 
 from __future__ import annotations
@@ -10,9 +11,9 @@ import math
 
 import numpy as np
 
-from treefolio.engine.program import Floats, Program, State
+from treefolio.engine.program import Floats, Ints, Program, State
 from treefolio.graph.ops import ABSENT, Op
-from treefolio.kernels import inner
+from treefolio.kernels import inlined, inner
 
 TIE = 1e-9
 """Scores this close share a place where ties are kept (the elements format's rule)."""
@@ -21,14 +22,13 @@ _MIX, _INVERSE, _FILTER = int(Op.MIX), int(Op.INVERSE_VOLATILITY), int(Op.FILTER
 _SCALE, _FILTER_VOLATILITY = int(Op.SCALE), int(Op.FILTER_VOLATILITY)
 
 
-@inner
-def at(state: State, node: int, t: int) -> float:
-    """The value of a series or return on session t."""
-    row = state.where[node]
-    return state.table[row, t] if row >= 0 else state.work[-1 - row, t]
+@inlined
+def at(table: Floats, work: Floats, row: int, t: int) -> float:
+    """The value of a series or return on session t, from its row (`State.where`)."""
+    return table[row, t] if row >= 0 else work[-1 - row, t]
 
 
-@inner
+@inlined
 def group_size(op: int) -> int:
     """Arguments per child."""
     if op == _FILTER_VOLATILITY:
@@ -36,35 +36,51 @@ def group_size(op: int) -> int:
     return 2 if op in (_INVERSE, _FILTER) else 1
 
 
+@inlined
+def first_child(op: int) -> int:
+    """The position of the first child among the arguments."""
+    return 1 if op == _SCALE else 0
+
+
 @inner
-def mix_weights(program: Program, state: State, i: int, out: Floats) -> None:
-    """Instruction i's weights as they are, or renormalised (all NaN when they sum to 0)."""
-    first = program.par_at[i] + 1
-    count = program.par_at[i + 1] - first
-    total = 1.0
-    for k in range(count):
-        out[k] = state.numbers[program.pars[first + k]]
-    if state.numbers[program.pars[first - 1]] != 0.0:
+def argument_rows(program: Program, state: State, i: int) -> Ints:
+    """The rows of instruction i's arguments, as they stand now."""
+    first = program.arg_at[i]
+    rows = np.empty(program.arg_at[i + 1] - first, np.int64)
+    for k in range(rows.shape[0]):
+        rows[k] = state.where[program.args[first + k]]
+    return rows
+
+
+@inner
+def parameters(program: Program, state: State, i: int) -> Floats:
+    """The parameters of instruction i, with the variables' current values; weights of a sum as shares."""
+    first = program.par_at[i]
+    numbers = np.empty(program.par_at[i + 1] - first)
+    for k in range(numbers.shape[0]):
+        numbers[k] = state.numbers[program.pars[first + k]]
+    if program.ops[i] == _MIX and numbers[0] != 0.0:
         total = 0.0
-        for k in range(count):
-            total += out[k]
-        for k in range(count):
-            out[k] = out[k] / total if total > 0.0 else math.nan
+        for k in range(1, numbers.shape[0]):
+            total += numbers[k]
+        for k in range(1, numbers.shape[0]):
+            numbers[k] = numbers[k] / total if total > 0.0 else math.nan
+    return numbers
 
 
 @inner
-def hand_back(program: Program, state: State, first: int, count: int, t: int, out: Floats) -> None:
+def hand_back(table: Floats, work: Floats, rows: Ints, t: int, out: Floats) -> None:
     """Absent children give their share to the others, in proportion."""
     present = 0.0
     absent = False
-    for k in range(count):
-        if at(state, program.args[first + k], t) == ABSENT:
+    for k in range(rows.shape[0]):
+        if at(table, work, rows[k], t) == ABSENT:
             out[k] = 0.0
             absent = True
         else:
             present += out[k]
     if absent:
-        for k in range(count):
+        for k in range(rows.shape[0]):
             if out[k] != 0.0:
                 out[k] = out[k] / present
 
@@ -120,60 +136,63 @@ def keep_best(scores: Floats, count: int, places: int, bottom: bool, ties: bool)
 
 
 @inner
-def filter_shares(program: Program, state: State, i: int, t: int, out: Floats) -> None:
+def filter_shares(
+    op: int, table: Floats, work: Floats, rows: Ints, numbers: Floats, t: int, out: Floats
+) -> None:
     """Rank the children by score, keep the best, weight the kept ones."""
-    by_volatility = program.ops[i] == _FILTER_VOLATILITY
-    group = 3 if by_volatility else 2
-    first = program.arg_at[i]
-    count = (program.arg_at[i + 1] - first) // group
-    pars = program.pars[program.par_at[i] : program.par_at[i + 1]]
+    group = group_size(op)
+    count = rows.shape[0] // group
     for k in range(count):
-        score = at(state, program.args[first + group * k + 1], t)
-        absent = at(state, program.args[first + group * k], t) == ABSENT
+        score = at(table, work, rows[group * k + 1], t)
+        absent = at(table, work, rows[group * k], t) == ABSENT
         out[k] = math.nan if absent or abs(score) == np.inf else score
-    bottom = state.numbers[pars[0]] != 0.0
-    kept = keep_best(out, count, int(state.numbers[pars[1]]), bottom, state.numbers[pars[2]] != 0.0)
-    if by_volatility:
+    kept = keep_best(out, count, int(numbers[1]), numbers[0] != 0.0, numbers[2] != 0.0)
+    if op == _FILTER_VOLATILITY:
         for k in range(count):
-            out[k] = at(state, program.args[first + group * k + 2], t) if out[k] != 0.0 else math.nan
+            out[k] = at(table, work, rows[group * k + 2], t) if out[k] != 0.0 else math.nan
         invert_volatility(out, count)
         return
     total = 0.0
-    for k in range(pars.shape[0] - 3):
+    for k in range(numbers.shape[0] - 3):
         if out[k] != 0.0:
-            total += state.numbers[pars[3 + k]]
+            total += numbers[3 + k]
     for k in range(count):
         if out[k] != 0.0:
-            out[k] = state.numbers[pars[3 + k]] / total if total > 0.0 else 1.0 / kept
+            out[k] = numbers[3 + k] / total if total > 0.0 else 1.0 / kept
 
 
 @inner
-def divide(program: Program, state: State, i: int, t: int, out: Floats) -> int:
-    """The shares of instruction i's children on session t: ``out[:n]``; returns n. All 0: it is absent."""
-    op = program.ops[i]
-    first = program.arg_at[i]
-    count = program.arg_at[i + 1] - first
+def scale_shares(table: Floats, work: Floats, rows: Ints, numbers: Floats, t: int, out: Floats) -> None:
+    """From the first child to the second as the reading goes from low to high."""
+    x, low, high = at(table, work, rows[0], t), numbers[0], numbers[1]
+    place = (x - low) / (high - low) if low != high else math.nan
+    out[1] = min(max(place, 0.0), 1.0) if x == x else 0.0
+    out[0] = 1.0 - out[1]
+    hand_back(table, work, rows[1:], t, out)
+
+
+@inner
+def divide(op: int, table: Floats, work: Floats, rows: Ints, numbers: Floats, t: int, out: Floats) -> int:
+    """The shares of a weighting node's children on session t: ``out[:n]``; returns n. All 0: it is absent.
+
+    Args:
+        rows: of its arguments (`argument_rows`); numbers: its parameters (`parameters`).
+    """
     if op == _MIX:
-        mix_weights(program, state, i, out)
-        hand_back(program, state, first, count, t, out)
-        return count
+        out[: rows.shape[0]] = numbers[1:]
+        hand_back(table, work, rows, t, out)
+        return rows.shape[0]
     if op == _SCALE:
-        x = at(state, program.args[first], t)
-        low = state.numbers[program.pars[program.par_at[i]]]
-        high = state.numbers[program.pars[program.par_at[i] + 1]]
-        place = (x - low) / (high - low) if low != high else math.nan
-        out[1] = min(max(place, 0.0), 1.0) if x == x else 0.0
-        out[0] = 1.0 - out[1]
-        hand_back(program, state, first + 1, np.int64(2), t, out)
+        scale_shares(table, work, rows, numbers, t, out)
         return 2
     if op == _INVERSE:
-        for k in range(count // 2):
-            absent = at(state, program.args[first + 2 * k], t) == ABSENT
-            out[k] = math.nan if absent else at(state, program.args[first + 2 * k + 1], t)
-        invert_volatility(out, count // 2)
-        return count // 2
-    filter_shares(program, state, i, t, out)
-    return count // group_size(op)
+        for k in range(rows.shape[0] // 2):
+            absent = at(table, work, rows[2 * k], t) == ABSENT
+            out[k] = math.nan if absent else at(table, work, rows[2 * k + 1], t)
+        invert_volatility(out, rows.shape[0] // 2)
+        return rows.shape[0] // 2
+    filter_shares(op, table, work, rows, numbers, t, out)
+    return rows.shape[0] // group_size(op)
 
 
 @inner
@@ -187,6 +206,4 @@ def children(program: Program, i: int) -> int:
 def child(program: Program, i: int, k: int) -> int:
     """The graph node of instruction i's k-th child."""
     op = program.ops[i]
-    if op == _SCALE:
-        return program.args[program.arg_at[i] + 1 + k]
-    return program.args[program.arg_at[i] + group_size(op) * k]
+    return program.args[program.arg_at[i] + first_child(op) + group_size(op) * k]

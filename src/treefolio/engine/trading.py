@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 
 from treefolio.engine.portfolios import CASH, Numbers, Store, spread
-from treefolio.engine.program import Floats, Mask
+from treefolio.engine.program import Floats, Int, Mask
 from treefolio.engine.simulate import DUST, Book, Rules, make_book, simulate
 from treefolio.graph.ops import ABSENT
 from treefolio.kernels import inner, kernel
@@ -85,7 +85,7 @@ def forget(desk: Desk) -> None:
 
 
 @inner
-def work_out(store: Store, a: int, b: int, forward: Floats, growth: float, k: int, desk: Desk) -> None:
+def work_out(store: Store, a: Int, b: Int, forward: Floats, growth: float, k: int, desk: Desk) -> None:
     """The trade on session k from portfolio ``a``, drifted by a session's returns, to ``b``."""
     i, last_i = store.at[a], store.at[a + 1]
     j, last_j = store.at[b], store.at[b + 1]

@@ -30,12 +30,14 @@ class Starts:
     """The starts of all nodes of a graph.
 
     Attributes:
+        choices: (combinations, axes) the position of each variable's value.
         of: node → its start.
     """
 
     graph: Graph
     panel: Panel
     axes: Axes
+    choices: NDArray[np.int64]
     of: list[Start]
 
     @property
@@ -49,12 +51,19 @@ class Starts:
         while self.graph.nodes[k].args:
             k = max(self.graph.nodes[k].args, key=lambda a: _at(self.of[a], row))
         node = self.graph.nodes[k]
+        words = [_word(self._value(param, row)) for param in node.params]
         if node.op is Op.HOLD:
-            return f"{_word(node.params[0])} has its first price then"
+            return f"{words[0]} has its first price then"
         if node.op is Op.READING:
-            name, ticker, *numbers = (_word(p) for p in node.params)
+            name, ticker, *numbers = words
             return f"{name}({', '.join([ticker, *numbers])}) is first defined then"
         return "it is the first session of the prices"
+
+    def _value(self, param: object, row: int) -> object:
+        """A parameter, or what its variable is in this combination."""
+        if not isinstance(param, Var):
+            return param
+        return self.axes[param.name][self.choices[row, list(self.axes).index(param.name)]]
 
 
 def _word(param: object) -> str:
@@ -97,7 +106,7 @@ def starts(graph: Graph, panel: Panel, axes: Axes, choices: NDArray[np.int64]) -
         if node.op in _OWN:
             before = before + per_value(node, {})
         found.append(before)
-    return Starts(graph, panel, axes, found)
+    return Starts(graph, panel, axes, choices, found)
 
 
 def structural(graph: Graph) -> frozenset[str]:

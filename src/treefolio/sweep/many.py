@@ -29,7 +29,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from treefolio.engine.compiled import Prepared, Question, prepare
-from treefolio.errors import OutputError
+from treefolio.errors import OutputError, SpaceError
 from treefolio.graph.build import build
 from treefolio.graph.plan import work_bytes
 from treefolio.graph.start import starts, structural
@@ -146,9 +146,14 @@ class Planned:
             self.prepared, engine="compiled", assignment=self.space.fixed, space=self.space.describe()
         )
         with _folder(out) as folder:
-            done = _claim(folder, to_json(identity), resume=resume)
+            done = _claim(folder, to_json(identity), self.space.size, resume=resume)
             work = _Work(self, folder, done, threads, progress, stop or threading.Event())
-            work.run()
+            try:
+                work.run()
+            except Stopped as stopped:
+                if out is None:
+                    stopped.hint = "A sweep in memory keeps nothing; one with a folder (out) is continued."
+                raise
             return work.finish(identity, keep=out is not None)
 
 
@@ -167,12 +172,13 @@ def plan_sweep(
     """
     began = time.perf_counter()
     opened, space = open_strategy(strategy, vary or {}, fix or {}, SIGNATURES)
+    _require_own_names(space)
     validate(opened, SIGNATURES)
     partly = bind(opened, space.fixed, SIGNATURES, keep=space.axes)
     names = structural(build(partly).graph)
     prepared = prepare(partly, question, space.axes, space.corners(names), latest_start)
     limit = None
-    if latest_start is not None:
+    if latest_start is not None and question.missing == "error":
         limit = int(np.searchsorted(prepared.panel.sessions, np.datetime64(latest_start), side="right")) - 1
     return Planned(
         space=space,
@@ -181,6 +187,17 @@ def plan_sweep(
         latest_start=limit,
         seconds={"prepare": time.perf_counter() - began},
     )
+
+
+def _require_own_names(space: Space) -> None:
+    """Nothing, when no variable is called like another column of the rows."""
+    others = rows.schema(Space(axes={}))
+    for name in (*space.axes, *space.fixed):
+        if name in others:
+            raise SpaceError(
+                f"the rows of a sweep have a column {name} already",
+                hint="Give the variable another name.",
+            )
 
 
 @contextmanager
@@ -196,8 +213,8 @@ def _folder(out: Path | None) -> Iterator[Path]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def _claim(folder: Path, identity: str, *, resume: bool) -> list[tuple[int, int]]:
-    """Makes the folder this sweep's own; returns the ranges that are done already.
+def _claim(folder: Path, identity: str, size: int, *, resume: bool) -> list[tuple[int, int]]:
+    """Makes the folder the own one of this sweep of ``size`` rows; returns the ranges that are done already.
 
     Raises:
         OutputError: it holds something else, or another sweep.
@@ -206,19 +223,38 @@ def _claim(folder: Path, identity: str, *, resume: bool) -> list[tuple[int, int]
     if not (resume and path.exists()):
         files.require_free(folder)
         with files.explained(folder):
-            (folder / rows.PARTS).mkdir(parents=True)
+            folder.mkdir(parents=True, exist_ok=True)
         files.write_text(path, identity)
+        with files.explained(folder):
+            (folder / rows.PARTS).mkdir()
         return []
-    differing = _differences(json.loads(path.read_text(encoding="utf-8")), json.loads(identity))
+    differing = _differences(_read_manifest(path), json.loads(identity))
     if differing:
         raise OutputError(
             f"{folder} holds another sweep, with other {', '.join(differing)}",
             hint="Resume with what the sweep began with, or choose another --out folder.",
         )
+    if (folder / "rows.parquet").exists():
+        return [(0, size)]
     with files.explained(folder):
         (folder / rows.PARTS).mkdir(exist_ok=True)
     names = sorted(part.stem.split("-") for part in (folder / rows.PARTS).glob("rows-*.parquet"))
     return [(int(first), int(last)) for _, first, last in names]
+
+
+def _read_manifest(path: Path) -> Mapping[str, object]:
+    with files.explained(path):
+        text = path.read_text(encoding="utf-8", errors="replace")
+    try:
+        found = json.loads(text)
+    except ValueError:
+        found = None
+    if not isinstance(found, dict):
+        raise OutputError(
+            f"{path} is damaged, so the sweep in this folder cannot be continued",
+            hint="Choose another --out folder, or remove this one.",
+        )
+    return found
 
 
 def _differences(before: Mapping[str, object], now: Mapping[str, object]) -> list[str]:
@@ -262,7 +298,7 @@ class _Work:
                     finished, pending = wait(pending, timeout=0.2, return_when=FIRST_COMPLETED)
                     for future in finished:
                         self.report(future.result())
-                    if self.stop.is_set() and not pending:
+                    if self.stop.is_set() and self.gaps and not pending:
                         raise Stopped(
                             f"stopped after {self.done:,} of {self.total:,} combinations",
                             hint=f"They are kept in {self.folder}; continue with --resume.",

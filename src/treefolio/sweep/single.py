@@ -7,6 +7,7 @@ metrics come from the same kernel in both cases.
 from __future__ import annotations
 
 import time
+from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -21,6 +22,7 @@ from treefolio.engine.compiled import Prepared, Question, prepare, record
 from treefolio.engine.run import Run
 from treefolio.errors import UsageError
 from treefolio.indicators import SIGNATURES
+from treefolio.market.panel import Panel
 from treefolio.metrics import Activity, Frame, measure_one
 from treefolio.strategy.tree import Number, Strategy
 from treefolio.strategy.validate import validate
@@ -40,7 +42,6 @@ class Result:
     Attributes:
         strategy: as it ran, its variables bound to `assignment`.
         metrics: key → number, or None where it is undefined.
-        manifest: what identifies the result; the same manifest gives the same bytes.
         notes: what the user should be told: a moved start, indicators that have not settled.
         seconds: phase → seconds it took.
     """
@@ -52,7 +53,6 @@ class Result:
     frame: Frame = field(repr=False)
     run: Run = field(repr=False)
     metrics: Mapping[str, float | None]
-    manifest: Mapping[str, object] = field(repr=False)
     notes: tuple[str, ...]
     seconds: Mapping[str, float]
 
@@ -60,6 +60,11 @@ class Result:
     def synthetic(self) -> bool:
         """The prices are made up."""
         return self.prepared.panel.synthetic
+
+    @cached_property
+    def manifest(self) -> Mapping[str, object]:
+        """What identifies the result; the same manifest gives the same bytes."""
+        return manifest(self.prepared, engine=self.engine, assignment=self.assignment)
 
     @property
     def benchmark(self) -> NDArray[np.float64] | None:
@@ -121,25 +126,46 @@ def run(
         raise UsageError(f"unknown engine {engine!r}", hint=f"One of {', '.join(ENGINES)}.")
     began = time.perf_counter()
     chosen = {variable.name: variable.default for variable in strategy.variables} | dict(assignment or {})
-    bound = bind(strategy, chosen)
-    validate(bound, SIGNATURES)
-    prepared = prepare(bound, question)
+    prepared = _prepared(strategy, question, chosen)
     ready = time.perf_counter()
     made = record(prepared) if engine == "compiled" else _by_reference(prepared)
     frame = frame_of(prepared)
     done = time.perf_counter()
     return Result(
-        strategy=bound,
+        strategy=prepared.strategy,
         assignment=chosen,
         engine=engine,
         prepared=prepared,
         frame=frame,
         run=made,
         metrics=measure_one(made.returns, frame, Activity.of(made.activity)),
-        manifest=manifest(prepared, engine=engine, assignment=chosen),
         notes=prepared.notes,
         seconds={"prepare": ready - began, "run": done - ready},
     )
+
+
+_recent: deque[tuple[Strategy, Panel, object, Prepared]] = deque(maxlen=2)
+"""What was prepared last, so that asking the same again, as one does in a notebook, costs milliseconds."""
+
+
+def _prepared(strategy: Strategy, question: Question, chosen: Assignment) -> Prepared:
+    """The strategy, bound and prepared; remembered by the identity of strategy and panel."""
+    rest = (
+        tuple(chosen.items()),
+        question.start,
+        question.end,
+        question.benchmark,
+        question.missing,
+        question.execution,
+    )
+    for known, panel, asked, prepared in list(_recent):
+        if known is strategy and panel is question.panel and asked == rest:
+            return prepared
+    bound = bind(strategy, chosen, SIGNATURES)
+    validate(bound, SIGNATURES)
+    prepared = prepare(bound, question)
+    _recent.append((strategy, question.panel, rest, prepared))
+    return prepared
 
 
 def _by_reference(prepared: Prepared) -> Run:

@@ -41,7 +41,8 @@ _APART = "apart"
 def compile_for(function: Callable[..., object], *arguments: object) -> None:
     """Compiles a kernel for arguments of these types, without calling it."""
     dispatcher: Any = function
-    dispatcher.compile(tuple(numba.typeof(argument) for argument in arguments))
+    typeof: Any = numba.typeof
+    dispatcher.compile(tuple(typeof(argument) for argument in arguments))
 
 
 def toy() -> Prepared:

@@ -1,0 +1,393 @@
+"""Bad input: one clear error on standard error, whose last line says what to do, and nothing half-written."""
+
+from __future__ import annotations
+
+import errno
+import signal
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+from cli_samples import PLAIN, Called, Program, write_prices, write_strategy
+from treefolio.cli import fail
+from treefolio.cli.sweep import work
+from treefolio.errors import TreefolioError
+from treefolio.sweep import many, single
+
+
+@pytest.fixture
+def program(capsys: pytest.CaptureFixture[str]) -> Program:
+    return Program(capsys)
+
+
+@pytest.fixture
+def strategy(tmp_path: Path) -> Path:
+    return write_strategy(tmp_path, PLAIN)
+
+
+@pytest.fixture
+def prices(tmp_path: Path) -> Path:
+    return write_prices(tmp_path)
+
+
+def refused(called: Called, status: int, *parts: str) -> None:
+    """The call failed with one error that has these parts, and a last line that says what to do."""
+    lines = called.err.replace("Compiling kernels, once: about 20 s.\n", "").splitlines()
+    assert called.status == status, called.err
+    assert lines[0].startswith("Error: ")
+    assert sum(line.startswith("Error: ") for line in lines) == 1
+    assert "Traceback" not in called.err
+    assert len(lines) > 1
+    assert lines[-1].rstrip("?.")
+    assert lines[-1][-1] in "?."
+    for part in parts:
+        assert part in called.err
+
+
+DEEP = 120_000
+FILES = {
+    "empty file": ("", "empty"),
+    "binary": ("\0\1\2", "binary"),
+    "some text": ("hello world", "format is not known"),
+    "other JSON": ('{"a": 1}', "format is not known"),
+    "cut off": ('{"step": "root", "children": [', "line 1, column 31"),
+    "unknown step": ('{"step": "root", "children": [{"step": "frob"}]}', 'the step "frob" is not known'),
+    "unknown indicator": ("tree: {if: 'rssi(SPY, 10) > 70', then: BIL}", "Did you mean rsi?"),
+    "wrong type": ("tree: {if: 'rsi(10, SPY) > 70', then: BIL}", "expected a ticker"),
+    "window 0": ("tree: {if: 'rsi(SPY, 0) > 70', then: BIL}", "window must be from 1"),
+    "negative window": ("tree: {if: 'rsi(SPY, -5) > 70', then: BIL}", "window must be from 1"),
+    "NaN": ("tree: {if: 'rsi(SPY, 10) > nan', then: BIL}", "column 27"),
+    "infinity": ("tree: {if: 'rsi(SPY, 10) > 1e999', then: BIL}", "1e999"),
+    "weights sum to 0": ("tree: {weighted: [{0: SPY}, {0: BIL}]}", "weight"),
+    "no children": ("tree: []", "at least one child"),
+    "nothing to hold": ("tree: cash", "never holds anything"),
+    "cyclic alias": ("tree: &a\n  equal:\n    - SPY\n    - *a\n", "stands inside what it names"),
+    "deep YAML": (f"tree: {'[' * DEEP}SPY{']' * DEEP}", "levels deep"),
+    "deep JSON": ('{"tree": ' + '{"equal": [' * DEEP + '"SPY"' + "]}" * DEEP + "}", "levels deep"),
+    "deep EDN": ("(" * DEEP, ""),
+    "aliases of aliases": (
+        "tree:\n  equal:\n    - &a0 [SPY, BIL, SPY, BIL, SPY, BIL, SPY, BIL, SPY, BIL]\n"
+        + "".join(f"    - &a{k + 1} {{equal: [{', '.join([f'*a{k}'] * 10)}]}}\n" for k in range(9)),
+        "more than 1,000,000 nodes",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", FILES)
+@pytest.mark.parametrize("verb", ["run", "inspect", "convert"])
+def test_bad_strategies(program: Program, prices: Path, tmp_path: Path, case: str, verb: str) -> None:
+    """Each is refused by every verb, with the file's name, before anything is written."""
+    text, part = FILES[case]
+    path = write_strategy(tmp_path, text, "bad.txt")
+    out = tmp_path / "out.yaml"
+    rest = {"run": ["--prices", prices, "--out", out], "inspect": [], "convert": ["-o", out]}[verb]
+    refused(program(verb, path, *rest), 1, "bad.txt", part)
+    assert not out.exists()
+
+
+PRICES = {
+    "a date twice": ("2020-01-02,SPY,1\n2020-01-02,SPY,1\n", "line 3: SPY has two rows for 2020-01-02"),
+    "not in order": ("2020-01-03,SPY,1\n2020-01-02,SPY,1\n", "not in order of date"),
+    "negative": ("2020-01-02,SPY,1\n2020-01-03,SPY,-1\n", "is -1"),
+    "infinite": ("2020-01-02,SPY,inf\n", "SPY"),
+    "no number": ("2020-01-02,SPY,one\n", "line 2"),
+    "no date": ("tomorrow,SPY,1\n", "line 2"),
+    "a holiday": ("2020-07-04,SPY,1\n", "no session on 2020-07-04"),
+    "other tickers": ("2020-01-02,SPZ,1\n", "Did you mean"),
+}
+
+
+@pytest.mark.parametrize("case", PRICES)
+def test_bad_prices(program: Program, strategy: Path, tmp_path: Path, case: str) -> None:
+    """The file, and where known the line, the ticker and the session."""
+    rows, part = PRICES[case]
+    path = tmp_path / "bad.csv"
+    path.write_text(f"date,ticker,close\n{rows}")
+    refused(program("run", strategy, "--prices", path, "--out", tmp_path / "run"), 1, part)
+    assert not (tmp_path / "run").exists()
+
+
+def test_missing_tickers_are_listed_with_their_places(program: Program, prices: Path, tmp_path: Path) -> None:
+    """All of them, and what of the file could have been meant, though it is not needed otherwise."""
+    strategy = write_strategy(tmp_path, "tree: [SPY, QQQQ, NOPE]\n")
+    called = program("run", strategy, "--prices", prices, "--out", tmp_path / "run")
+    refused(called, 1, "2 tickers", "QQQQ: used at root > child[2]. Did you mean QQQ", "NOPE: used at")
+
+
+MISUSES = {
+    "no prices": ([], "no prices are named"),
+    "prices and synthetic": (["--synthetic", "--prices", "x.csv"], "exclude each other"),
+    "no date": (["--synthetic", "--start", "yesterday"], "YYYY-MM-DD"),
+    "start after end": (["--synthetic", "--start", "2020-01-02", "--end", "2019-01-02"], "is after"),
+    "negative slippage": (["--synthetic", "--slippage-bps", "-1"], "slippage_bps"),
+    "slippage NaN": (["--synthetic", "--slippage-bps", "nan"], "slippage_bps"),
+    "slippage no number": (["--synthetic", "--slippage-bps", "much"], "--slippage-bps"),
+    "no capital": (["--synthetic", "--capital", "0"], "capital"),
+    "infinite capital": (["--synthetic", "--capital", "inf"], "capital"),
+    "unknown fill": (["--synthetic", "--fill", "vwap"], "next_open"),
+    "unknown policy": (["--synthetic", "--missing", "ignore"], "error, skip"),
+    "skip without start": (["--synthetic", "--missing", "skip"], "Add --start"),
+    "unknown empty": (["--synthetic", "--empty", "x"], "redistribute"),
+    "unknown engine": (["--synthetic", "--engine", "fast"], "compiled, reference"),
+    "negative seed": (["--synthetic", "--seed", "-1"], "seed"),
+    "unknown handle": (["--synthetic", "--set", "c1.treshold=5"], "Did you mean c1.threshold?"),
+    "unknown variable": (["--synthetic", "--set", "hot=5"], "no variable 'hot'"),
+    "set without value": (["--synthetic", "--set", "c1.window"], "NAME=VALUE"),
+    "set twice": (["--synthetic", "--set", "c1.window=5", "--set", "c1.window=6"], "twice"),
+    "set to a word": (["--synthetic", "--set", "c1.window=long"], "'long'"),
+    "column without name": (["--synthetic", "--column", "date"], "NAME=VALUE"),
+    "unknown flag": (["--synthetic", "--sttart", "2020-01-02"], "Did you mean --start"),
+}
+
+
+@pytest.mark.parametrize("case", MISUSES)
+def test_misuse_of_run(program: Program, strategy: Path, tmp_path: Path, case: str) -> None:
+    """Status 2, and the output folder is not made."""
+    flags, part = MISUSES[case]
+    refused(program("run", strategy, *flags, "--out", tmp_path / "run"), 2, part)
+    assert not (tmp_path / "run").exists()
+
+
+FAILURES = {
+    "window out of range": (["--set", "c1.window=0"], "--set and --vary"),
+    "unknown benchmark": (["--benchmark", "QQQQ"], "the benchmark QQQQ is not among the prices"),
+    "after the prices": (["--start", "2030-01-02"], "Choose an earlier --start"),
+    "before the prices": (["--end", "1999-01-04"], "Choose a later --end"),
+    "no session between": (["--start", "2016-01-02", "--end", "2016-01-03"], "--start"),
+    "one session": (["--start", "2016-01-04", "--end", "2016-01-04"], "at least two sessions"),
+    "too little history": (["--set", "c1.window=5000"], "does not have all its values"),
+}
+
+
+@pytest.mark.parametrize("case", FAILURES)
+def test_failures_of_run(program: Program, strategy: Path, prices: Path, tmp_path: Path, case: str) -> None:
+    """Status 1, and the output folder is not made."""
+    flags, part = FAILURES[case]
+    refused(program("run", strategy, "--prices", prices, *flags, "--out", tmp_path / "run"), 1, part)
+    assert not (tmp_path / "run").exists()
+
+
+SPACES = {
+    "nothing varies": ([], 2, "nothing varies"),
+    "varied and set": (["--vary", "c1.window=5,6", "--set", "c1.window=5"], 2, "both varied and set"),
+    "no range": (["--vary", "c1.window=5:10"], 2, "not a range"),
+    "no step": (["--vary", "c1.window=5:10:0"], 2, "step 0"),
+    "no values": (["--vary", "c1.window=,"], 2, "no value"),
+    "10^12 values": (["--vary", "c1.threshold=1:1000000000000:1"], 2, "1,000,000,000,000 values"),
+    "10^12 combinations": (
+        [
+            "--vary",
+            "c1.threshold=1:1000000:1",
+            "--vary",
+            "a1.ticker=" + ",".join(f"A{k}" for k in range(200)),
+        ],
+        2,
+        "more than 100,000,000",
+    ),
+    "the reference engine": (["--vary", "c1.window=5,6", "--engine", "reference"], 2, "--engine"),
+    "negative threads": (["--vary", "c1.window=5,6", "--threads", "-1"], 2, "--threads"),
+    "a window of 0": (["--vary", "c1.window=0,6"], 1, "--set and --vary"),
+    "an unknown ticker": (["--vary", "a1.ticker=TLT,NOPE"], 1, "NOPE"),
+}
+
+
+@pytest.mark.parametrize("case", SPACES)
+def test_bad_spaces(program: Program, strategy: Path, prices: Path, tmp_path: Path, case: str) -> None:
+    """Before the folder is made."""
+    flags, status, part = SPACES[case]
+    refused(program("sweep", strategy, "--prices", prices, *flags, "--out", tmp_path / "out"), status, part)
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("verb", ["run", "sweep", "demo"])
+@pytest.mark.parametrize("case", ["full", "file", "below a file"])
+def test_folders_that_cannot_be_used(
+    program: Program, strategy: Path, prices: Path, tmp_path: Path, verb: str, case: str
+) -> None:
+    """What is there stays as it is."""
+    folder = tmp_path / "full"
+    folder.mkdir()
+    (folder / "mine.txt").write_text("mine")
+    out = {"full": folder, "file": folder / "mine.txt", "below a file": folder / "mine.txt" / "x"}[case]
+    rest = [] if verb == "demo" else [strategy, "--prices", prices]
+    vary = ["--vary", "c1.window=5,6"] if verb == "sweep" else []
+    refused(program(verb, *rest, *vary, "--out", out), 1, "--out")
+    assert [path.name for path in folder.iterdir()] == ["mine.txt"]
+    assert (folder / "mine.txt").read_text() == "mine"
+
+
+@pytest.mark.parametrize(
+    ("number", "part"), [(errno.ENOSPC, "the disk is full"), (errno.EACCES, "no permission")]
+)
+def test_a_run_that_cannot_be_written_leaves_nothing(
+    program: Program,
+    strategy: Path,
+    prices: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    number: int,
+    part: str,
+) -> None:
+    """Neither the folder nor what was staged for it, although some files were written already."""
+    monkeypatch.setattr(pl.LazyFrame, "sink_parquet", _raising(OSError(number, "from the test")))
+    out = tmp_path / "deep" / "run"
+    refused(program("run", strategy, "--prices", prices, "--out", out), 1, part)
+    assert list((tmp_path / "deep").iterdir()) == []
+
+
+def _raising(error: Exception) -> object:
+    def fails(*_: object, **__: object) -> None:
+        raise error
+
+    return fails
+
+
+OTHERS = {
+    "unknown verb": (["rum"], 2, "Did you mean run?"),
+    "no strategy file": (["inspect", "hot.yam"], 1, "there is no such file"),
+    "a folder as strategy": (["inspect", "."], 1, "is a folder"),
+    "no extension": (["convert", "hot.yaml", "-o", "x.txt"], 2, ".yaml, .yml, .json"),
+    "its own file": (["convert", "hot.yaml", "-o", "hot.yaml"], 2, "own file"),
+    "no such folder": (["convert", "hot.yaml", "-o", "nowhere/x.yaml"], 2, "does not exist"),
+    "no sweep": (["top", "."], 1, "holds no rows"),
+    "nothing there": (["top", "nowhere"], 1, "holds no rows"),
+    "no session": (
+        ["explain", "hot.yaml", "--prices", "prices.parquet", "--on", "2016-07-04"],
+        1,
+        "Try --on 2016-07-01 or 2016-07-05",
+    ),
+    "too early": (
+        ["explain", "hot.yaml", "--prices", "prices.parquet", "--on", "2015-01-05"],
+        1,
+        "has not all its values on 2015-01-05",
+    ),
+    "no day": (["explain", "hot.yaml", "--prices", "prices.parquet", "--on", "x"], 2, "YYYY-MM-DD"),
+    "unknown engines": (["check", "hot.yaml", "--synthetic", "--engine", "x"], 2, "both"),
+}
+
+
+@pytest.mark.parametrize("case", OTHERS)
+@pytest.mark.usefixtures("strategy", "prices")
+def test_other_verbs(program: Program, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, case: str) -> None:
+    """Each with its own words."""
+    monkeypatch.chdir(tmp_path)
+    arguments, status, part = OTHERS[case]
+    refused(program(*arguments), status, part)
+    assert not (tmp_path / "x.txt").exists()
+
+
+TOPS = {
+    "unknown metric": (["--by", "sharp"], "Did you mean sharpe"),
+    "no number": (["--by", "status"], "no number"),
+    "unreadable": (["--where", "sharpe >"], "cannot be read"),
+    "unknown column": (["--where", "sharp > 1"], "cannot be read"),
+    "no condition": (["--where", "sharpe"], "cannot be read"),
+    "no function": (["--where", "system('ls')"], "cannot be read"),
+    "no rows asked": (["-n", "0"], "-n 0"),
+}
+
+
+@pytest.fixture(scope="module")
+def swept(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("swept")
+    rows = {"x": [1], "start": ["2020-01-02"], "sharpe": [1.0], "status": ["ok"]}
+    pl.DataFrame(rows).write_parquet(folder / "rows.parquet")
+    return folder
+
+
+@pytest.mark.parametrize("case", TOPS)
+def test_misuse_of_top(program: Program, swept: Path, case: str) -> None:
+    """Status 2."""
+    flags, part = TOPS[case]
+    refused(program("top", swept, *flags), 2, part)
+
+
+def test_a_fault_is_said_in_two_lines(
+    program: Program, strategy: Path, prices: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An error that nobody foresaw is reported as one, with where it came from; a traceback on request."""
+    monkeypatch.setattr(single, "prepare", _raising(KeyError("surprise")))
+    arguments = ("run", strategy, "--prices", prices, "--out", tmp_path / "run")
+    refused(program(*arguments), 1, "a fault of Treefolio itself: KeyError: 'surprise'")
+    monkeypatch.setenv("TREEFOLIO_TRACEBACK", "1")
+    assert "Traceback" in program(*arguments).err
+
+
+def test_control_characters_do_not_reach_the_terminal(program: Program, tmp_path: Path) -> None:
+    """A strategy's name cannot move the cursor or change its colours."""
+    path = write_strategy(tmp_path, '{"tree": "SPY", "name": "a\\u001b[31mb"}', "odd.json")
+    assert "\x1b" not in program("inspect", path).out
+
+
+@pytest.mark.parametrize(
+    ("error", "status"),
+    [
+        (KeyboardInterrupt(), 130),
+        (MemoryError(), 1),
+        (OSError(errno.ENOSPC, "No space left on device", "x"), 1),
+        (TreefolioError("no hint"), 1),
+    ],
+)
+def test_every_error_ends_with_what_to_do(
+    capsys: pytest.CaptureFixture[str], error: BaseException, status: int
+) -> None:
+    """Also those that have no hint of their own."""
+    found = fail.tell(error)
+    refused(Called(found, "", capsys.readouterr().err), status)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="signals")
+def test_ctrl_c_keeps_what_is_done_and_says_how_to_go_on(
+    program: Program, prices: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Status 130; the resumed sweep has the bytes of one that was never stopped."""
+    strategy = write_strategy(tmp_path, PLAIN)
+    arguments = ["sweep", strategy, "--prices", prices, "--vary", "c1.threshold=1:600:1", "--threads", "1"]
+    compute = many._Work.compute
+
+    def interrupted(self: many._Work, first: int, last: int) -> int:
+        if first > 0:
+            signal.raise_signal(signal.SIGINT) if threading.current_thread() is threading.main_thread() else (
+                signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
+            )
+        return compute(self, first, last)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(many._Work, "compute", interrupted)
+        called = program(*arguments, "--out", tmp_path / "stopped")
+    refused(called, 130, "of 600 combinations", "--resume")
+    assert not (tmp_path / "stopped" / "rows.parquet").exists()
+    assert program("top", tmp_path / "stopped", "--by", "sharpe").out.startswith(
+        "Note: the sweep is not finished"
+    )
+    assert program(*arguments, "--resume", "--out", tmp_path / "stopped").status == 0
+    assert program(*arguments, "--out", tmp_path / "whole").status == 0
+    for name in ("rows.parquet", "manifest.json", "summary.json"):
+        assert (tmp_path / "stopped" / name).read_bytes() == (tmp_path / "whole" / name).read_bytes()
+
+
+def test_the_programs_own_status() -> None:
+    """A misuse of the installed program: status 2, standard output empty, the error on standard error."""
+    command = [sys.executable, "-c", "from treefolio.cli import main; raise SystemExit(main())", "rum"]
+    found = subprocess.run(command, capture_output=True, text=True, check=False)
+    refused(Called(found.returncode, found.stdout, found.stderr), 2, "rum")
+    assert found.stdout == ""
+
+
+def test_work_gives_back_the_signal_handlers() -> None:
+    """Ctrl-C means what it meant before."""
+    before = signal.getsignal(signal.SIGINT)
+
+    class Planned:
+        space = type("Space", (), {"size": 1})()
+
+        def run(self, *_: object, **__: object) -> str:
+            assert signal.getsignal(signal.SIGINT) is not before
+            return "swept"
+
+    assert work(Planned(), Path("x"), threads=1, resume=False) == "swept"  # type: ignore[arg-type, comparison-overlap]
+    assert signal.getsignal(signal.SIGINT) is before
