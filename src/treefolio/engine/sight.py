@@ -13,7 +13,7 @@ from treefolio.engine.interpret import execute
 from treefolio.engine.portfolios import Store, enlarged
 from treefolio.engine.program import Floats, Program, State
 from treefolio.engine.run import Missing, Window
-from treefolio.engine.shares import divide
+from treefolio.engine.shares import argument_rows, divide, parameters
 from treefolio.engine.tables import Tables, fill_tables
 from treefolio.errors import WindowError
 from treefolio.graph import derive
@@ -29,7 +29,8 @@ from treefolio.strategy.tree import Condition, Item, Strategy
 @kernel
 def shares_of(program: Program, state: State, i: int, t: int) -> Floats:
     """(children,) the shares of weighting instruction i's children on session t."""
-    count = divide(program, state, i, t, state.shares)
+    rows, numbers = argument_rows(program, state, i), parameters(program, state, i)
+    count = divide(program.ops[i], state.table, state.work, rows, numbers, t, state.shares)
     return state.shares[:count].copy()
 
 
