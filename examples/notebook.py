@@ -1,4 +1,4 @@
-"""A strategy built, run and swept in Python. Each cell between ``# %%`` can be run on its own in an editor."""
+"""A strategy built, run and swept in Python; editors run its cells, between ``# %%``, one by one."""
 
 # %% A strategy
 import treefolio as tf

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-import pytest
-from engine_cases import EXECUTIONS, assert_same, hair_breadth, outcome, random_case
+from functools import partial
 
+import pytest
+
+from engine_cases import EXECUTIONS, assert_same, hair_breadth, outcome, random_case
 from treefolio.engine import reference
 from treefolio.engine.compiled import prepare, record
 from treefolio.errors import TreefolioError
@@ -29,12 +31,9 @@ def test_random_strategies_agree(first: int) -> None:
         except TreefolioError:
             continue
         question = case.question
-        fast = outcome(lambda: record(prepared))  # noqa: B023 - called at once
-        slow = outcome(
-            lambda: reference.run(  # noqa: B023 - called at once
-                case.strategy, prepared.panel, prepared.window, question.execution, missing=question.missing
-            )
-        )
+        fast = outcome(partial(record, prepared))
+        judge = partial(reference.run, case.strategy, prepared.panel, prepared.window)
+        slow = outcome(partial(judge, question.execution, missing=question.missing))
         ran += 1
         if isinstance(fast, TreefolioError) or isinstance(slow, TreefolioError):
             assert type(fast) is type(slow), f"seed {seed}: {fast} / {slow}"

@@ -1,4 +1,4 @@
-"""Every strategy of the private reference data, on real prices: causality, and agreement of the engines.
+"""Every strategy of the private reference data, on real prices: causality, agreement of the engines, sweeps.
 
 Many of them name tickers that were listed late, delisted, or are nowhere: missing prices are skipped.
 """
@@ -6,15 +6,17 @@ Many of them name tickers that were listed late, delisted, or are nowhere: missi
 from __future__ import annotations
 
 import datetime as dt
-import functools
 import zlib
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache, partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
-from engine_cases import assert_same, decisions, outcome
 
+from engine_cases import assert_same, decisions, outcome
 from treefolio.engine import reference
 from treefolio.engine.compiled import Question, prepare, record
 from treefolio.engine.execution import Costs, Execution
@@ -22,9 +24,15 @@ from treefolio.errors import RunError, TreefolioError
 from treefolio.formats import read
 from treefolio.graph.build import build
 from treefolio.graph.derive import tickers
+from treefolio.indicators import SIGNATURES
 from treefolio.market.files import read_panel
 from treefolio.market.panel import Panel
+from treefolio.metrics import METRICS
+from treefolio.strategy.handles import Handle, handles
 from treefolio.strategy.tree import Strategy
+from treefolio.sweep.ask import opened
+from treefolio.sweep.many import plan_sweep
+from treefolio.sweep.single import run
 
 pytestmark = pytest.mark.shared
 
@@ -50,20 +58,22 @@ class Case:
     panel: Panel
 
 
-@functools.cache
+@cache
 def cases(shared: Path) -> tuple[Case, ...]:
     """Every file of the folders of strategies."""
     found = [
-        (folder, path.name, strategy, set[str]().union(*tickers(build(strategy).graph, {})))
+        (folder, path.name, read(path).strategy)
         for folder in FOLDERS
         for path in sorted((shared / "strategies" / folder).iterdir())
-        for strategy in [read(path).strategy]
     ]
     assert len(found) == sum(FOLDERS.values())
-    every = set[str]().union(*(names for *_, names in found))
+    named = [set[str]().union(*tickers(build(strategy).graph, {})) for *_, strategy in found]
     files = [shared / "prices" / name for name in PRICES]
-    panel = last_sessions(read_panel(files, tickers=every, end=END), HISTORY)
-    return tuple(Case(*one, panel.select(sorted(names))) for *one, names in found)
+    panel = last_sessions(read_panel(files, tickers=set[str]().union(*named), end=END), HISTORY)
+    return tuple(
+        Case(folder, name, strategy, panel.select(sorted(names)))
+        for (folder, name, strategy), names in zip(found, named, strict=True)
+    )
 
 
 def last_sessions(panel: Panel, count: int) -> Panel:
@@ -146,7 +156,9 @@ COSTLY = Execution(
 )
 
 
-@pytest.mark.parametrize(("sessions", "execution"), [(500, Execution()), (40, COSTLY)], ids=["free", "costly"])
+@pytest.mark.parametrize(
+    ("sessions", "execution"), [(500, Execution()), (40, COSTLY)], ids=["free", "costly"]
+)
 def test_the_engines_agree(shared: Path, sessions: int, execution: Execution) -> None:
     """Decisions, curve, trades and activity; or the same ticker without a price on the same session.
 
@@ -156,12 +168,9 @@ def test_the_engines_agree(shared: Path, sessions: int, execution: Execution) ->
     for case in cases(shared):
         question = asked(case.panel, sessions, execution)
         prepared = prepare(case.strategy, question)
-        fast = outcome(lambda: record(prepared))  # noqa: B023 - called at once
-        slow = outcome(
-            lambda: reference.run(  # noqa: B023 - called at once
-                case.strategy, prepared.panel, prepared.window, execution, missing="skip"
-            )
-        )
+        fast = outcome(partial(record, prepared))
+        judge = partial(reference.run, case.strategy, prepared.panel, prepared.window)
+        slow = outcome(partial(judge, execution, missing="skip"))
         if isinstance(fast, TreefolioError) or isinstance(slow, TreefolioError):
             assert type(fast) is type(slow) is RunError, case.name
             assert (fast.ticker, fast.session) == (slow.ticker, slow.session), case.name
@@ -172,3 +181,54 @@ def test_the_engines_agree(shared: Path, sessions: int, execution: Execution) ->
     assert len(failed) <= 5
     if sessions == 40:
         assert failed == UNPRICED
+
+
+@pytest.mark.parametrize(
+    ("name", "corridor"),
+    [
+        ("anansi_strategy.json", False),
+        ("planet_of_hunted_cascades.json", False),
+        ("ftl_starburst.clj", False),
+        ("fomo_nono.clj", False),
+        ("beefier_3x.clj", True),
+        ("highc_v3_1_contest_edition.json", True),
+    ],
+)
+def test_rows_of_a_sweep_over_handles_equal_runs(shared: Path, name: str, corridor: bool) -> None:
+    """Large strategies, whose literals became variables: thresholds, windows, comparators, corridors.
+
+    Where the run fails, the row says why in the same words.
+    """
+    case = next(case for case in cases(shared) if case.name == name)
+    question = asked(case.panel, 60)
+    sweep = plan_sweep(case.strategy, question, vary=varied(case.strategy))
+    assert ("rebalance.corridor" in sweep.space.axes) == corridor
+    rows = sweep.run(threads=2).rows.collect()
+    assert rows["sharpe"].n_unique() > 1
+    for k in np.linspace(0, len(rows) - 1, 5).astype(int).tolist():
+        values = sweep.space.assignment(k)
+        tree, values = opened(case.strategy, values)
+        if rows["status"][k] == "failed":
+            with pytest.raises(RunError) as caught:
+                run(tree, question, values)
+            assert caught.value.message == rows["reason"][k]
+        else:
+            alone = run(tree, question, values)
+            assert {key: rows[key][k] for key in METRICS} == dict(alone.metrics), values
+
+
+def varied(strategy: Strategy) -> dict[str, list[float | str]]:
+    """For the most used handle of each kind, its value and another one."""
+    others: dict[str, Callable[[Any], float | str]] = {
+        "threshold": lambda value: value * 0.9,
+        "window": lambda value: value + 2,
+        "comparator": lambda value: {">": "<", "<": ">"}.get(value, ">"),
+        "count": lambda value: value + 1,
+        "corridor": lambda value: value / 3,
+    }
+    found: dict[str, Handle] = {}
+    for handle in sorted(handles(strategy, SIGNATURES), key=lambda handle: -handle.uses):
+        if handle.kind in others and handle.value != 0:
+            found.setdefault(handle.kind, handle)
+    assert {"threshold", "window", "comparator"} <= found.keys()
+    return {h.id: [h.value, others[h.kind](h.value)] for h in found.values()}

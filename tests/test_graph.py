@@ -302,6 +302,7 @@ def test_ill_formed_nodes_are_refused(node: Node, message: str) -> None:
     [
         (Node(Op.READING, (), ("rsi", "A", Var("v"))), (10, 2.5), "window"),
         (Node(Op.READING, (), (Var("v"), "A", 10)), ("rsi", "zzz"), "unknown indicator 'zzz'"),
+        (Node(Op.INDICATOR, (1,), ("bbands_upper", 20, 2.0, 2.0, Var("v"))), (0, 8), "closing prices"),
         (Node(Op.SHIFT, (1,), (Var("v"),)), (0, -2), "at least 0, not -2"),
         (Node(Op.THRESHOLD, (1,), (Var("v"), 1.0)), (">", "<>"), "unknown comparator '<>'"),
         (Node(Op.MIX, (0, 0), (1, Var("v"), 0.0)), (0, 0.0), "the weights sum to 0"),
@@ -468,9 +469,7 @@ def test_the_innermost_variable_reaches_the_least_work(monkeypatch: pytest.Monke
 
 @pytest.mark.parametrize("seed", range(0, 80, 4))
 @pytest.mark.parametrize("limit", [0, 1 << 20])
-def test_every_plan_is_complete_and_in_order(
-    seed: int, limit: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_every_plan_is_complete_and_in_order(seed: int, limit: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """Every reached node once; arguments are leaves, earlier in the stage, or outputs of an earlier one."""
     monkeypatch.setattr(planning, "TABLE_BYTES", limit)
     strategy = random_strategy(np.random.default_rng(seed), tickers=TICKERS, variables=True)

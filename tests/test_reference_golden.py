@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+
 from golden_cases import (
     FIRST,
     LAST,
@@ -13,7 +14,6 @@ from golden_cases import (
     live_allocations,
     tickers_of,
 )
-
 from treefolio.engine import reference
 from treefolio.engine.execution import Execution
 from treefolio.engine.reference_tree import Tree

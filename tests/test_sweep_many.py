@@ -9,12 +9,13 @@ import threading
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import polars as pl
 import pytest
-from sweep_cases import QUESTION, STRATEGY, day, market, parsed, planned, without
 
+from sweep_cases import QUESTION, STRATEGY, day, market, parsed, planned, without
 from treefolio.engine.execution import Costs, Execution
 from treefolio.errors import OutputError, SpaceError, StrategyError, WindowError
 from treefolio.metrics import METRICS
@@ -22,6 +23,7 @@ from treefolio.sweep import many
 from treefolio.sweep.many import Planned, Progress, Stopped, gaps
 from treefolio.sweep.rows import scan
 from treefolio.sweep.single import run
+from treefolio.sweep.space import Value
 
 STABLE = ("manifest.json", "rows.parquet", "summary.json")
 
@@ -75,16 +77,19 @@ def test_the_folder_of_a_sweep(sweep: Planned, tmp_path: Path) -> None:
     assert swept.rows.select(pl.len()).collect().item() == 400
 
 
-def test_a_sweep_in_memory_has_the_same_rows(sweep: Planned, expected: dict[str, bytes], tmp_path: Path) -> None:
+def test_a_sweep_in_memory_has_the_same_rows(
+    sweep: Planned, expected: dict[str, bytes], tmp_path: Path
+) -> None:
     """And leaves no file behind."""
     swept = sweep.run()
     path = tmp_path / "rows.parquet"
     path.write_bytes(expected["rows.parquet"])
     assert swept.folder is None
     assert swept.rows.collect().equals(pl.read_parquet(path))
-    assert swept.top("sharpe", 3)["sharpe"].to_list() == sorted(
-        pl.read_parquet(path)["sharpe"].drop_nulls(), reverse=True
-    )[:3]
+    assert (
+        swept.top("sharpe", 3)["sharpe"].to_list()
+        == sorted(pl.read_parquet(path)["sharpe"].drop_nulls(), reverse=True)[:3]
+    )
 
 
 @pytest.mark.parametrize(
@@ -127,9 +132,26 @@ def test_a_stopped_sweep_is_continued(
     assert contents(folder) == expected
     assert (swept.stats["rows_kept"], swept.stats["rows_computed"]) == (len(done), 400 - len(done))
     kept = pl.read_parquet(folder / "rows.parquet")
-    assert kept.join(done, on=["window", "hot", "fund"], how="semi").select(done.columns).sort(
-        "window", "hot", "fund"
-    ).equals(done.sort("window", "hot", "fund"))
+    assert (
+        kept.join(done, on=["window", "hot", "fund"], how="semi")
+        .select(done.columns)
+        .sort("window", "hot", "fund")
+        .equals(done.sort("window", "hot", "fund"))
+    )
+
+
+def test_a_sweep_that_is_stopped_before_its_first_row_is_continued(
+    sweep: Planned, expected: dict[str, bytes], tmp_path: Path
+) -> None:
+    """And ``resume`` of what was never begun begins it."""
+    stop = threading.Event()
+    stop.set()
+    with pytest.raises(Stopped, match="stopped after 0 of 400"):
+        sweep.run(tmp_path / "out", stop=stop, resume=True)
+    with pytest.raises(OutputError, match="holds no rows"):
+        scan(tmp_path / "out")
+    sweep.run(tmp_path / "out", resume=True)
+    assert contents(tmp_path / "out") == expected
 
 
 @pytest.mark.usefixtures("small_ranges")
@@ -227,7 +249,9 @@ OTHERS: dict[str, Callable[[], Planned]] = {
     "strategy": lambda: planned(OTHER_TREE),
     "prices": lambda: planned(question=replace(QUESTION, panel=market(seed=6))),
     "space": lambda: planned(vary={"hot": "40:58:1"}),
-    "execution": lambda: planned(question=replace(QUESTION, execution=Execution(costs=Costs(slippage_bps=1)))),
+    "execution": lambda: planned(
+        question=replace(QUESTION, execution=Execution(costs=Costs(slippage_bps=1)))
+    ),
     "benchmark": lambda: planned(question=replace(QUESTION, benchmark=None)),
     "end": lambda: planned(question=replace(QUESTION, end=day(QUESTION.panel, 180))),
 }
@@ -307,9 +331,9 @@ def full_from(call: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """From its n-th use on, writing Parquet leaves half a file and says that the disk is full."""
     real, uses = pl.LazyFrame.sink_parquet, iter(range(1_000))
 
-    def sink(frame: pl.LazyFrame, path: Path, **options: object) -> None:
+    def sink(frame: pl.LazyFrame, path: Path, **options: Any) -> None:
         if next(uses) + 1 < call:
-            real(frame, path, **options)  # type: ignore[arg-type]
+            real(frame, path, **options)
             return
         Path(path).write_bytes(b"PAR1 half")
         raise OSError(errno.ENOSPC, "No space left on device")
@@ -359,9 +383,11 @@ def test_a_disk_that_is_full_from_the_start_leaves_an_empty_folder(
 PLAIN = parsed("{name: Plain, variables: {fund: [A, B, C]}, tree: [$fund, D]}")
 
 
-@pytest.mark.parametrize("execution", [Execution(), Execution(costs=Costs(slippage_bps=5))], ids=["free", "paid"])
+@pytest.mark.parametrize(
+    "execution", [Execution(), Execution(costs=Costs(slippage_bps=5))], ids=["free", "paid"]
+)
 def test_a_combination_that_fails_is_a_row_with_a_reason(execution: Execution, tmp_path: Path) -> None:
-    """B has no price on three sessions on which it is held; the other rows are as they would be without it."""
+    """B has no price on three sessions on which it is held; the other rows are as without it."""
     panel = without(market(), "B", 150, 153)
     question = replace(
         QUESTION, panel=panel, benchmark="A", missing="skip", start=day(panel, 20), execution=execution
@@ -399,7 +425,7 @@ def test_a_scale_without_width_is_a_row_with_a_reason() -> None:
     assert rows["reason"][2]
 
 
-WINDOWS = parsed("{name: W, variables: {n: [5, 60, 20]}, tree: {if: \"rsi(A, $n) > 50\", then: A, else: B}}")
+WINDOWS = parsed('{name: W, variables: {n: [5, 60, 20]}, tree: {if: "rsi(A, $n) > 50", then: A, else: B}}')
 
 
 def test_a_sweep_has_one_start() -> None:
@@ -438,12 +464,15 @@ def test_a_ticker_that_is_listed_too_late_is_skipped() -> None:
     assert set(rows["start"]) == {day(panel, 0)}
 
 
-def test_a_sweep_without_any_combination_in_time_is_an_error() -> None:
-    """All of them would need a later start."""
+@pytest.mark.parametrize(
+    "vary", [{"n": [5, 60]}, {"n": [5], "c1.comparator": [">", "<"]}], ids=["n", "other"]
+)
+def test_a_sweep_without_any_combination_in_time_is_an_error(vary: dict[str, list[Value]]) -> None:
+    """All of them would need a later start, whether or not the variables move it."""
     with pytest.raises(WindowError) as caught:
-        planned(WINDOWS, latest_start=day(QUESTION.panel, 4))
+        planned(WINDOWS, vary=vary, latest_start=day(QUESTION.panel, 4))
     assert str(day(QUESTION.panel, 4)) in caught.value.message
-    assert caught.value.hint is not None
+    assert str(day(QUESTION.panel, 5)) in str(caught.value.hint)
 
 
 def test_where_missing_prices_are_skipped_no_combination_starts_too_late() -> None:
@@ -483,7 +512,9 @@ def test_the_estimate_is_of_the_space(sweep: Planned) -> None:
     assert estimate.bytes > 0
 
 
-def test_the_manifest_holds_what_identifies_the_sweep_and_nothing_else(sweep: Planned, tmp_path: Path) -> None:
+def test_the_manifest_holds_what_identifies_the_sweep_and_nothing_else(
+    sweep: Planned, tmp_path: Path
+) -> None:
     """No times, no counts of work: those are in stats.json."""
     sweep.run(tmp_path / "out")
     manifest = json.loads((tmp_path / "out" / "manifest.json").read_text(encoding="utf-8"))
@@ -523,7 +554,9 @@ def test_rows_equal_runs(execution: Execution) -> None:
         assert {key: row[key] for key in METRICS} == dict(alone.metrics), values
 
 
-@pytest.mark.parametrize("execution", [Execution(), Execution(whole_shares=True)], ids=["fractional", "whole"])
+@pytest.mark.parametrize(
+    "execution", [Execution(), Execution(whole_shares=True)], ids=["fractional", "whole"]
+)
 def test_a_corridor_can_be_varied(execution: Execution) -> None:
     """``threshold($w)``: each row is the run with that corridor, and they differ."""
     strategy = parsed(

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from sweep_cases import STRATEGY, parsed
 
+from sweep_cases import STRATEGY, parsed
 from treefolio.errors import SpaceError
 from treefolio.indicators import SIGNATURES
 from treefolio.strategy.tree import COMPARATORS, Constraint, Term, Var
@@ -20,15 +20,21 @@ from treefolio.sweep.space import MOST_ROWS, Space, Value, open_strategy
 
 NAMES = ("a", "b", "c")
 numbers = st.integers(-6, 6) | st.sampled_from([0.5, 2.5, -1.25])
-axes = st.dictionaries(st.sampled_from(NAMES), st.lists(numbers, min_size=1, max_size=5, unique=True).map(tuple))
+axes = st.dictionaries(
+    st.sampled_from(NAMES), st.lists(numbers, min_size=1, max_size=5, unique=True).map(tuple)
+)
 terms = st.builds(
     Term, st.sampled_from([Var(name) for name in NAMES]) | numbers, st.sampled_from([1, 2, 0.5]), numbers
 )
-constraints = st.lists(st.builds(Constraint, terms, st.sampled_from(COMPARATORS), terms), max_size=3).map(tuple)
+constraints = st.lists(st.builds(Constraint, terms, st.sampled_from(COMPARATORS), terms), max_size=3).map(
+    tuple
+)
 FIXED = dict.fromkeys(NAMES, 1)
 
 
-def by_definition(values: Mapping[str, Sequence[Value]], wanted: tuple[Constraint, ...]) -> list[dict[str, Value]]:
+def by_definition(
+    values: Mapping[str, Sequence[Value]], wanted: tuple[Constraint, ...]
+) -> list[dict[str, Value]]:
     every = [dict(zip(values, row, strict=True)) for row in itertools.product(*values.values())]
     return [row for row in every if constraints_hold(wanted, {**FIXED, **row})]
 
@@ -82,7 +88,9 @@ def test_a_space_of_a_trillion_is_refused_at_once() -> None:
     """With the sizes, and with what to do."""
     with pytest.raises(SpaceError) as caught:
         Space(axes={name: tuple(range(10_000)) for name in NAMES})
-    assert caught.value.message.startswith("the space has 1,000,000,000,000 combinations (a 10,000 × b 10,000")
+    assert caught.value.message.startswith(
+        "the space has 1,000,000,000,000 combinations (a 10,000 × b 10,000"
+    )
     assert f"{MOST_ROWS:,}" in caught.value.message
     assert caught.value.hint is not None
 

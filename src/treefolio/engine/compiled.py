@@ -41,7 +41,7 @@ from treefolio.graph import derive
 from treefolio.graph.build import Built, build
 from treefolio.graph.check import check
 from treefolio.graph.plan import Axes, Plan, make_plan
-from treefolio.graph.start import first_price, starts
+from treefolio.graph.start import Start, first_price, starts
 from treefolio.indicators import SIGNATURES
 from treefolio.market.panel import Panel
 from treefolio.strategy.tree import Number, Strategy
@@ -170,25 +170,25 @@ def _corners(axes: Axes) -> Choices:
     return rows
 
 
-def _latest(panel: Panel, root: object, latest_start: dt.date | None) -> tuple[int, int]:
-    """The latest start over all combinations that count, and the combination that needs it."""
-    if not isinstance(root, np.ndarray):
-        return int(str(root)), 0
-    counted = root
+def _latest(panel: Panel, root: Start, latest_start: dt.date | None) -> tuple[int, int]:
+    """The latest start over all combinations that count, and the combination that needs it.
+
+    Raises:
+        WindowError: none of them counts.
+    """
+    counted = needed = np.atleast_1d(np.asarray(root))
     if latest_start is not None:
         limit = int(np.searchsorted(panel.sessions, np.datetime64(latest_start), side="right")) - 1
-        counted = np.where(root <= limit, root, -1)
+        counted = np.where(needed <= limit, needed, -1)
     row = int(counted.argmax())
     if counted[row] < 0:
+        earliest = int(needed.min())
+        could = f"on {panel.sessions[earliest]}" if earliest < len(panel.sessions) else "on no session"
         raise WindowError(
             f"no combination can start by {latest_start}, the latest start allowed",
-            hint=f"The earliest could start on {_day(panel, int(root.min()))}: allow a later start.",
+            hint=f"The earliest could start {could}: choose a later --latest-start.",
         )
     return int(counted[row]), row
-
-
-def _day(panel: Panel, session: int) -> str:
-    return str(panel.sessions[session]) if session < len(panel.sessions) else "no session at all"
 
 
 def _corridor(strategy: Strategy) -> float | None:

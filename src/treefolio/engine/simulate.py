@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from treefolio.engine.execution import SEC_RATE, TAF_LIMIT, TAF_PER_SHARE, Execution
-from treefolio.engine.program import Floats, Mask
+from treefolio.engine.program import Floats, Ints, Mask
 from treefolio.kernels import inner, kernel
 
 DUST = 1e-9
@@ -80,12 +80,14 @@ class Book(NamedTuple):
     Attributes:
         values: (n,) worth at each close, after trades.
         shares: (A,) held now. order: (A,) the target that waits to be filled.
+        touched: (A,) work space: the tickers that a trade is about.
         weights, traded, price, cost: (n, A) when recorded, else (0, A).
     """
 
     values: Floats
     shares: Floats
     order: Floats
+    touched: Ints
     weights: Floats
     traded: Floats
     price: Floats
@@ -96,7 +98,9 @@ def make_book(sessions: int, tickers: int, *, record: bool) -> Book:
     """An empty book; ``record`` keeps weights and trades of each session."""
     kept = sessions if record else 0
     tables = [np.zeros((kept, tickers)) for _ in range(4)]
-    return Book(np.zeros(sessions), np.zeros(tickers), np.zeros(tickers), *tables)
+    return Book(
+        np.zeros(sessions), np.zeros(tickers), np.zeros(tickers), np.zeros(tickers, np.int64), *tables
+    )
 
 
 @inner
@@ -118,16 +122,42 @@ def wanted_shares(rules: Rules, target: float, worth: float, price: float) -> fl
 
 
 @inner
-def total_cost(rules: Rules, book: Book, target: Floats, prices: Floats, worth: float, dust: float) -> float:
+def touch(target: Floats, shares: Floats, touched: Ints) -> int:
+    """Lists the tickers that are held or wanted; returns how many there are."""
+    count = 0
+    for a in range(target.shape[0]):
+        if target[a] != 0.0 or shares[a] != 0.0:
+            touched[count] = a
+            count += 1
+    return count
+
+
+@inner
+def total_cost(
+    rules: Rules, shares: Floats, touched: Ints, target: Floats, prices: Floats, worth: float, dust: float
+) -> float:
     """The cost of trading from the shares held to ``target`` of ``worth``, before any rounding."""
     total = 0.0
-    for a in range(target.shape[0]):
-        if target[a] == 0.0 and book.shares[a] == 0.0:
-            continue
-        notional = target[a] * worth - book.shares[a] * prices[a]
+    for a in touched:
+        notional = target[a] * worth - shares[a] * prices[a]
         if abs(notional) > dust:
             total += order_cost(rules, notional, prices[a])
     return total
+
+
+@inner
+def worth_after(
+    rules: Rules, shares: Floats, touched: Ints, target: Floats, prices: Floats, equity: float
+) -> float:
+    """V that solves V + cost(V) = equity, by iteration from V = equity."""
+    worth = equity
+    for _ in range(100):
+        next_worth = equity - total_cost(rules, shares, touched, target, prices, worth, DUST * equity)
+        change = abs(next_worth - worth)
+        worth = next_worth
+        if change <= 1e-13 * equity:
+            break
+    return worth
 
 
 @inner
@@ -138,24 +168,17 @@ def trade(
 
     ``tally`` gathers traded notional, orders and cost.
     """
+    held = book.shares
+    touched = book.touched[: touch(target, held, book.touched)]
     equity = cash
-    for a in range(target.shape[0]):
-        if book.shares[a] != 0.0:
-            equity += book.shares[a] * prices[a]
-    dust = DUST * equity
-    worth = equity
-    for _ in range(100):
-        next_worth = equity - total_cost(rules, book, target, prices, worth, dust)
-        change = abs(next_worth - worth)
-        worth = next_worth
-        if change <= 1e-13 * equity:
-            break
-    for a in range(target.shape[0]):
-        if target[a] == 0.0 and book.shares[a] == 0.0:
-            continue
+    for a in touched:
+        if held[a] != 0.0:
+            equity += held[a] * prices[a]
+    worth = worth_after(rules, held, touched, target, prices, equity)
+    for a in touched:
         shares = wanted_shares(rules, target[a], worth, prices[a])
-        notional = (shares - book.shares[a]) * prices[a]
-        if abs(notional) <= dust:
+        notional = (shares - held[a]) * prices[a]
+        if abs(notional) <= DUST * equity:
             continue
         cost = order_cost(rules, notional, prices[a])
         cash -= notional + cost
@@ -163,10 +186,10 @@ def trade(
         tally[1] += 1.0
         tally[2] += cost
         if book.traded.shape[0] > 0:
-            book.traded[k, a] += shares - book.shares[a]
+            book.traded[k, a] += shares - held[a]
             book.price[k, a] = prices[a]
             book.cost[k, a] += cost
-        book.shares[a] = shares
+        held[a] = shares
     return cash
 
 

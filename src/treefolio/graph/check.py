@@ -17,7 +17,6 @@ from treefolio.graph.ops import RULES, Kind, Op
 from treefolio.indicators import INDICATORS, branch_supported
 from treefolio.strategy.signature import check_parameter
 
-
 MOST_COUNTED = 255
 """Conditions of a switch: they are counted in a byte."""
 
@@ -85,7 +84,7 @@ def _indicator(node: Node, values: Values) -> None:
                 if isinstance(value, str):
                     raise StrategyError(f"{name}: {parameter.name} must be a number, not {value!r}")
                 check_parameter(str(name), parameter, value)
-        if on_branch and not branch_supported(str(name), [float(choices(p, values)[0]) for p in given]):
+        if on_branch and not branch_supported(str(name), [float(max(choices(p, values))) for p in given]):
             raise StrategyError(
                 f"{name} needs more than closing prices, and a branch has nothing else",
                 hint="Rank branches by rsi, cumulative_return, stdev_return or another indicator of closes.",

@@ -30,7 +30,7 @@ from treefolio.market.panel import Panel
 from treefolio.market.synthetic import BY_TICKER, OPENS, synthetic_panel, synthetic_tickers
 from treefolio.strategy.handles import open_handles
 from treefolio.strategy.tree import Strategy
-from treefolio.strategy.variables import check_values, parse_value
+from treefolio.strategy.variables import bind, check_values, parse_value
 
 Value = int | float | str
 Answer = TypeVar("Answer")
@@ -76,7 +76,19 @@ def opened(strategy: Strategy, values: Mapping[str, Value]) -> tuple[Strategy, d
             )
     made = open_handles(strategy, handles, SIGNATURES) if handles else strategy
     checked = check_values(made, {name: (value,) for name, value in values.items()})
-    return made, {name: found[0] for name, found in checked.items()}
+    chosen = {name: found[0] for name, found in checked.items()}
+    for name, value in chosen.items():
+        _check_bound(made, name, value)
+    return made, chosen
+
+
+def _check_bound(strategy: Strategy, name: str, value: Value) -> None:
+    """Nothing, when the value has a meaning in each of its places, such as a window in its range."""
+    try:
+        bind(strategy, {name: value}, SIGNATURES)
+    except SpaceError as error:
+        said = error.message.partition(" (with ")[0]
+        raise SpaceError(f"{name} = {value!r}: {said}", hint=error.hint) from None
 
 
 def pairs(texts: Sequence[str], flag: str) -> dict[str, str]:

@@ -19,10 +19,11 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from contextlib import contextmanager
+from concurrent.futures import FIRST_COMPLETED, Executor, Future, ThreadPoolExecutor, wait
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -38,10 +39,11 @@ from treefolio.metrics import Frame
 from treefolio.strategy.tree import Strategy
 from treefolio.strategy.validate import validate
 from treefolio.strategy.variables import bind
-from treefolio.sweep import files, rows
+from treefolio.sweep import files, remote, rows
+from treefolio.sweep.assignments import Sample, open_selection
 from treefolio.sweep.block import Worker, frame_of
 from treefolio.sweep.manifest import manifest, to_json
-from treefolio.sweep.space import Space, Value, open_strategy
+from treefolio.sweep.space import Space, Value
 
 PART_SECONDS = 1.0
 """A range takes about this long, so a stop is noticed, and a crash costs, no more than that."""
@@ -135,8 +137,15 @@ class Planned:
         resume: bool = False,
         progress: Callable[[Progress], None] | None = None,
         stop: threading.Event | None = None,
+        executor: Executor | None = None,
     ) -> Swept:
         """All rows; in ``out``, or in memory when it is None.
+
+        Args:
+            threads: how many ranges are computed at once.
+            resume: go on with what ``out`` holds of the same sweep.
+            executor: computes the ranges instead of threads of this process: a ProcessPoolExecutor that
+                spawns, or a Dask client's (``client.get_executor()``).
 
         Raises:
             OutputError: ``out`` is not empty (without ``resume``), belongs to another sweep, or is full.
@@ -147,7 +156,7 @@ class Planned:
         )
         with _folder(out) as folder:
             done = _claim(folder, to_json(identity), self.space.size, resume=resume)
-            work = _Work(self, folder, done, threads, progress, stop or threading.Event())
+            work = _Work(self, folder, done, threads, progress, stop or threading.Event(), executor)
             try:
                 work.run()
             except Stopped as stopped:
@@ -163,15 +172,21 @@ def plan_sweep(
     *,
     vary: Mapping[str, str | Sequence[Value]] | None = None,
     fix: Mapping[str, Value] | None = None,
+    select: Path | Sample | None = None,
     latest_start: dt.date | None = None,
 ) -> Planned:
     """Everything up to the first row.
+
+    Args:
+        vary, fix: as in `space.open_strategy`.
+        select: a file of combinations, or a sample to draw; None for the whole grid.
+        latest_start: combinations that would need a later start are skipped.
 
     Raises:
         SpaceError, StrategyError, MissingPrices, WindowError.
     """
     began = time.perf_counter()
-    opened, space = open_strategy(strategy, vary or {}, fix or {}, SIGNATURES)
+    opened, space = open_selection(strategy, vary or {}, fix or {}, select)
     _require_own_names(space)
     validate(opened, SIGNATURES)
     partly = bind(opened, space.fixed, SIGNATURES, keep=space.axes)
@@ -262,7 +277,11 @@ def _differences(before: Mapping[str, object], now: Mapping[str, object]) -> lis
 
 
 class _Work:
-    """One sweep under way: hands out ranges, computes them on threads, keeps the parts."""
+    """One sweep under way: hands out ranges, has them computed, keeps the parts.
+
+    Threads of this process compute and write a range themselves; another executor's workers send the
+    numbers back, and this process writes them.
+    """
 
     def __init__(
         self,
@@ -272,8 +291,10 @@ class _Work:
         threads: int,
         progress: Callable[[Progress], None] | None,
         stop: threading.Event,
+        executor: Executor | None,
     ) -> None:
         self.planned = planned
+        self.executor = executor
         self.folder = folder
         self.threads = max(1, threads)
         self.progress = progress
@@ -289,23 +310,41 @@ class _Work:
 
     def run(self) -> None:
         """Computes every range that is not there yet."""
-        pending: set[Future[int]] = set()
-        with ThreadPoolExecutor(self.threads, thread_name_prefix="sweep") as pool:
-            try:
-                while self.gaps or pending:
-                    while self.gaps and len(pending) < self.threads and not self.stop.is_set():
-                        pending.add(pool.submit(self.compute, *self.next_range()))
-                    finished, pending = wait(pending, timeout=0.2, return_when=FIRST_COMPLETED)
-                    for future in finished:
-                        self.report(future.result())
-                    if self.stop.is_set() and self.gaps and not pending:
-                        raise Stopped(
-                            f"stopped after {self.done:,} of {self.total:,} combinations",
-                            hint=f"They are kept in {self.folder}; continue with --resume.",
-                        )
-            except BaseException:
-                self.stop.set()
-                raise
+        with ExitStack() as stack:
+            if self.executor is None:
+                pool = stack.enter_context(ThreadPoolExecutor(self.threads, thread_name_prefix="sweep"))
+                self.drain(lambda first, last: pool.submit(self.compute, first, last))
+            elif self.gaps:
+                planned, executor = self.planned, self.executor
+                prepared, limit = planned.prepared, planned.latest_start
+                latest = None if limit is None else prepared.panel.sessions[limit].item()
+                parts = self.folder / rows.PARTS
+                with files.explained(parts):
+                    ticket = remote.leave(parts, prepared.strategy, prepared.question, planned.space, latest)
+                self.drain(lambda first, last: executor.submit(remote.measure_range, ticket, first, last))
+
+    def drain(self, submit: Callable[[int, int], Future[Any]]) -> None:
+        """Submits range after range and takes note of those that are done, until all are or it is stopped."""
+        pending: dict[Future[Any], tuple[int, int]] = {}
+        try:
+            while self.gaps or pending:
+                while self.gaps and len(pending) < self.threads and not self.stop.is_set():
+                    begin, end = self.next_range()
+                    pending[submit(begin, end)] = begin, end
+                finished, _ = wait(pending, timeout=0.2, return_when=FIRST_COMPLETED)
+                for future in finished:
+                    begin, end = pending.pop(future)
+                    if (numbers := future.result()) is not None:
+                        self.keep(begin, end, *numbers)
+                    self.report(end - begin)
+                if self.stop.is_set() and self.gaps and not pending:
+                    raise Stopped(
+                        f"stopped after {self.done:,} of {self.total:,} combinations",
+                        hint=f"They are kept in {self.folder}; continue with --resume.",
+                    )
+        except BaseException:
+            self.stop.set()
+            raise
 
     def next_range(self) -> tuple[int, int]:
         """The next range to compute: about `PART_SECONDS` long."""
@@ -316,17 +355,19 @@ class _Work:
             self.gaps.insert(0, (first + size, last))
         return first, min(first + size, last)
 
-    def compute(self, first: int, last: int) -> int:
-        """Computes rows [first, last) and writes their part; returns how many there are."""
+    def compute(self, first: int, last: int) -> None:
+        """Computes rows [first, last) on this thread and writes their part."""
         worker = getattr(self.local, "worker", None)
         if worker is None:
             worker = self.local.worker = Worker(self.planned.prepared, self.planned.frame)
+        self.keep(first, last, *worker.measure(self.planned.space.choices(first, last)))
+
+    def keep(self, first: int, last: int, metrics: NDArray[np.float64], codes: NDArray[np.int64]) -> None:
+        """Writes the part of rows [first, last)."""
         choices = self.planned.space.choices(first, last)
-        metrics, codes = worker.measure(choices)
         self.skip(choices, metrics, codes)
         frame = self.table.frame(first, choices, metrics, codes)
         files.write_parquet(frame, self.folder / rows.PARTS / f"rows-{first:012d}-{last:012d}.parquet")
-        return last - first
 
     def skip(
         self, choices: NDArray[np.int64], metrics: NDArray[np.float64], codes: NDArray[np.int64]

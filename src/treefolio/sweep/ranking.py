@@ -29,22 +29,18 @@ def top(rows: pl.LazyFrame, *, by: str, where: str | None = None, n: int = 20) -
     if by.startswith("-"):
         smallest_first = not smallest_first
     kept = rows.filter(pl.col("status") == "ok")
-    if where:
-        kept = _filtered(kept, where, columns.names())
-    return (
-        kept.sort(key, descending=not smallest_first, nulls_last=True, maintain_order=True).head(n).collect()
-    )
 
+    def best(rows: pl.LazyFrame) -> pl.DataFrame:
+        ranked = rows.sort(key, descending=not smallest_first, nulls_last=True, maintain_order=True)
+        return ranked.head(n).collect()
 
-def _filtered(rows: pl.LazyFrame, where: str, columns: list[str]) -> pl.LazyFrame:
+    if where is None:
+        return best(kept)
     try:
-        kept = rows.filter(pl.sql_expr(where))
-        kept.collect_schema()
+        return best(kept.filter(pl.sql_expr(where)))
     except pl.exceptions.PolarsError as error:
         raise UsageError(
             f"the condition {where!r} cannot be read: {str(error).splitlines()[0]}",
             hint="Write it like: max_drawdown < 0.3 and sharpe > 1. Columns with a dot need quotes: "
             '"c12.window" = 10.',
         ) from None
-    del columns
-    return kept

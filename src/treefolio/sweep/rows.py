@@ -19,15 +19,21 @@ from treefolio.metrics import METRICS
 from treefolio.sweep.space import Space
 
 STATUSES = ("ok", "failed", "skipped")
+LARGEST_INTEGER = 2**63 - 1
 SKIPPED = -3
 """A row's code beside those of `trade_root`: it would need a later start than the latest allowed."""
 
 
 def value_type(values: tuple[int | float | str, ...]) -> type[pl.Int64 | pl.Float64 | pl.String]:
-    """The column type of a variable: words make all of them words, one fraction makes all fractions."""
+    """The column type of a variable: words make all of them words, one fraction makes all fractions.
+
+    So does a whole number that no integer column can hold.
+    """
     if any(isinstance(value, str) for value in values):
         return pl.String
-    return pl.Float64 if any(isinstance(value, float) for value in values) else pl.Int64
+    if any(isinstance(value, float) or abs(value) > LARGEST_INTEGER for value in values):  # type: ignore[arg-type]
+        return pl.Float64
+    return pl.Int64
 
 
 def schema(space: Space) -> dict[str, type[pl.DataType]]:

@@ -37,11 +37,18 @@ class Space:
         axes: variables in their listed order, each with its distinct values.
         fixed: values of the strategy's other variables, for constraints that name them.
         constraints: what a combination must satisfy.
+        listed: (combinations, axes) positions of the values, when only some combinations are wanted: a
+            list or a sample (`assignments`); they keep their order. None for the whole grid.
+        origin: where `listed` came from, for the manifest.
+        limit: combinations that may be enumerated.
     """
 
     axes: Mapping[str, tuple[Value, ...]]
     fixed: Mapping[str, Value] = field(default_factory=dict)
     constraints: tuple[Constraint, ...] = ()
+    listed: Choices | None = field(default=None, repr=False)
+    origin: Mapping[str, object] | None = None
+    limit: int = field(default=MOST_ROWS, repr=False)
 
     def __post_init__(self) -> None:
         for name, values in self.axes.items():
@@ -49,10 +56,10 @@ class Space:
                 raise SpaceError(f"variable {name} has no values")
             if len(set(values)) != len(values):
                 raise SpaceError(f"variable {name} has a value twice")
-        if self.grid > MOST_ROWS:
+        if self.listed is None and self.grid > self.limit:
             sizes = " × ".join(f"{name} {len(values):,}" for name, values in self.axes.items())
             raise SpaceError(
-                f"the space has {self.grid:,} combinations ({sizes}), more than {MOST_ROWS:,}",
+                f"the space has {self.grid:,} combinations ({sizes}), more than {self.limit:,}",
                 hint="Take fewer values, larger steps, or draw a sample with --sample N --seed S.",
             )
 
@@ -64,10 +71,10 @@ class Space:
     @cached_property
     def _ranks(self) -> NDArray[np.int64] | None:
         """The grid positions that satisfy the constraints; None when all do."""
-        if not self.constraints:
+        if not self.constraints or self.listed is not None:
             return None
         kept = [
-            ranks[self._satisfied(ranks)]
+            ranks[self.satisfied(self._unravel(ranks))]
             for first in range(0, self.grid, _BLOCK)
             for ranks in [np.arange(first, min(first + _BLOCK, self.grid), dtype=np.int64)]
         ]
@@ -82,10 +89,14 @@ class Space:
     @property
     def size(self) -> int:
         """How many combinations there are."""
+        if self.listed is not None:
+            return len(self.listed)
         return self.grid if self._ranks is None else len(self._ranks)
 
     def choices(self, first: int, last: int) -> Choices:
         """Rows [first, last): (rows, axes) positions of the variables' values."""
+        if self.listed is not None:
+            return self.listed[first:last]
         ranks = np.arange(first, last) if self._ranks is None else self._ranks[first:last]
         return self._unravel(ranks)
 
@@ -106,10 +117,9 @@ class Space:
             rest, columns[:, v] = np.divmod(rest, len(values))
         return columns
 
-    def _satisfied(self, ranks: NDArray[np.int64]) -> NDArray[np.bool_]:
+    def satisfied(self, choices: Choices) -> NDArray[np.bool_]:
         """Which combinations satisfy all constraints. A constraint is looked up over its own variables."""
-        choices = self._unravel(ranks)
-        kept = np.ones(len(ranks), bool)
+        kept = np.ones(len(choices), bool)
         names = list(self.axes)
         for constraint in self.constraints:
             terms = (constraint.left.value, constraint.right.value)
@@ -127,7 +137,7 @@ class Space:
     def corners(self, names: Collection[str]) -> Choices:
         """Rows that together have every combination of the named variables that some row has."""
         columns = [v for v, name in enumerate(self.axes) if name in names]
-        if self._ranks is None:
+        if self.listed is None and self._ranks is None:
             sizes = [len(values) for name, values in self.axes.items() if name in names]
             found = np.zeros((math.prod(sizes), len(self.axes)), np.int64)
             if columns:
@@ -135,6 +145,7 @@ class Space:
             return found
         kept: Choices | None = None
         for block in self.blocks():
+            block = block.copy()  # noqa: PLW2901
             block[:, [v for v in range(len(self.axes)) if v not in columns]] = 0
             block = block if kept is None else np.concatenate([kept, block])  # noqa: PLW2901
             kept = np.unique(block, axis=0)
@@ -147,6 +158,7 @@ class Space:
             "variables": [{"name": name, "values": list(values)} for name, values in self.axes.items()],
             "constraints": [_text(constraint) for constraint in self.constraints],
             "combinations": self.size,
+            "listed": None if self.origin is None else dict(self.origin),
         }
 
 
@@ -166,6 +178,7 @@ def open_strategy(
     vary: Mapping[str, str | Sequence[Value]],
     fix: Mapping[str, Value],
     signatures: Signatures,
+    limit: int = MOST_ROWS,
 ) -> tuple[Strategy, Space]:
     """The strategy with the handles named in ``vary`` and ``fix`` made variables, and the space of them.
 
@@ -175,6 +188,7 @@ def open_strategy(
     Args:
         vary: name → values, or a specification such as ``70:85:1``.
         fix: name → the one value.
+        limit: combinations that may be enumerated; samples are drawn from more.
 
     Raises:
         SpaceError: a name that is neither a variable nor a handle, or that is given twice.
@@ -203,5 +217,6 @@ def open_strategy(
         axes=check_values(opened, axes),
         fixed={name: values[0] for name, values in checked.items()},
         constraints=strategy.constraints,
+        limit=limit,
     )
     return opened, space

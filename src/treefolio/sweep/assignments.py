@@ -1,0 +1,177 @@
+"""Some combinations instead of all: a list from a file, or a sample drawn from a space.
+
+* `read_assignments`: a CSV or Parquet file with a column per variable; its rows are the combinations.
+* `sampled`: combinations drawn without repetition, each equally likely (``random``), or spread over every
+  variable's values as evenly as their number allows (``latin``, a Latin hypercube).
+
+Samples are drawn by a seeded generator from the variables' positions, so the same seed draws the same.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import polars as pl
+
+from treefolio.errors import SpaceError
+from treefolio.indicators import SIGNATURES
+from treefolio.strategy.tree import Strategy
+from treefolio.sweep.space import Choices, Space, Value, open_strategy
+
+Method = Literal["random", "latin"]
+METHODS: tuple[Method, ...] = ("random", "latin")
+_ROUNDS = 200
+"""Draws in a row that may bring nothing new before a sample is given up."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sample:
+    """How many combinations to draw, with which seed, and how."""
+
+    count: int
+    seed: int = 0
+    method: Method = "random"
+
+
+def open_selection(
+    strategy: Strategy,
+    vary: Mapping[str, str | Sequence[Value]],
+    fix: Mapping[str, Value],
+    select: Path | Sample | None,
+) -> tuple[Strategy, Space]:
+    """`space.open_strategy` for all combinations (None), for those of a file, or for a sample.
+
+    Raises:
+        SpaceError: names, values or rows that do not fit; a file that leaves out a variable.
+    """
+    if select is None:
+        return open_strategy(strategy, vary, fix, SIGNATURES)
+    if isinstance(select, Sample):
+        opened, space = open_strategy(strategy, vary, fix, SIGNATURES, limit=sys.maxsize)
+        return opened, sampled(space, select)
+    columns = read_assignments(select)
+    if vary:
+        raise SpaceError(
+            f"{min(vary)} is varied beside a file of combinations", hint="Give either --vary or --space."
+        )
+    declared = {variable.name: variable for variable in strategy.variables}
+    for name, variable in declared.items():
+        if name not in columns and name not in fix and len(variable.values) > 1:
+            raise SpaceError(
+                f"it has no column {name!r}", source=str(select), hint="Add it, or give --set for it."
+            )
+    distinct = {name: tuple(dict.fromkeys(values)) for name, values in columns.items()}
+    try:
+        opened, space = open_strategy(strategy, distinct, fix, SIGNATURES, limit=sys.maxsize)
+    except SpaceError as error:
+        error.source = str(select)
+        raise
+    return opened, listed_space(space, columns, distinct, select)
+
+
+def read_assignments(path: Path) -> dict[str, list[Value]]:
+    """The columns of a file of combinations.
+
+    Raises:
+        SpaceError: it cannot be read, is empty, or has a cell without a value.
+    """
+    try:
+        frame = pl.read_parquet(path) if path.suffix.lower() == ".parquet" else pl.read_csv(path)
+    except FileNotFoundError:
+        raise SpaceError("there is no such file", source=str(path), hint="Check --space.") from None
+    except pl.exceptions.PolarsError as error:
+        raise SpaceError(
+            f"it cannot be read: {str(error).splitlines()[0]}",
+            source=str(path),
+            hint="Give a CSV or Parquet file with a column per variable.",
+        ) from None
+    if not frame.height:
+        raise SpaceError("it has no rows", source=str(path), hint="Each row is a combination.")
+    twice = [name for name in frame.columns if "_duplicated_" in name]
+    if twice:
+        name = twice[0].split("_duplicated_")[0]
+        raise SpaceError(f"column {name!r} occurs twice", source=str(path), hint="Remove one of them.")
+    for name in frame.columns:
+        hole = frame[name].is_null().arg_max()
+        if frame[name].null_count():
+            raise SpaceError(f"{name!r} has no value", source=str(path), line=int(hole or 0) + 2)
+        if not (frame[name].dtype.is_numeric() or frame[name].dtype == pl.String):
+            raise SpaceError(f"{name!r} holds neither numbers nor words", source=str(path))
+    return {name: frame[name].to_list() for name in frame.columns}
+
+
+def listed_space(
+    space: Space,
+    columns: Mapping[str, Sequence[Value]],
+    distinct: Mapping[str, Sequence[Value]],
+    source: Path,
+) -> Space:
+    """The space of the combinations listed in ``columns``, whose variables are the space's axes.
+
+    Raises:
+        SpaceError: a row violates a constraint.
+    """
+    names = list(space.axes)
+    places = {name: {value: k for k, value in enumerate(values)} for name, values in distinct.items()}
+    listed = np.array(
+        [[places[name][value] for value in columns[name]] for name in names], np.int64
+    ).T.reshape(-1, len(names))
+    kept = space.satisfied(listed)
+    if not kept.all():
+        row = int(np.argmin(kept))
+        shown = ", ".join(f"{name} = {columns[name][row]}" for name in names)
+        raise SpaceError(
+            f"{shown} violates a constraint", source=str(source), line=row + 2, hint="Remove the row."
+        )
+    digest = hashlib.sha256(np.ascontiguousarray(listed).tobytes()).hexdigest()
+    return replace(space, listed=listed, origin={"file": source.name, "digest": digest})
+
+
+def sampled(space: Space, sample: Sample) -> Space:
+    """Different combinations of a space, in row order.
+
+    Raises:
+        SpaceError: fewer than asked for satisfy the constraints, or could be found.
+    """
+    count = sample.count
+    if count < 1:
+        raise SpaceError(f"a sample needs at least one combination, not {count}")
+    draw = _latin if sample.method == "latin" else _random
+    rng = np.random.Generator(np.random.PCG64(sample.seed))
+    sizes = np.array([len(values) for values in space.axes.values()], np.int64)
+    found = np.empty((0, len(sizes)), np.int64)
+    idle = 0
+    while len(found) < count and idle < _ROUNDS:
+        drawn = draw(rng, sizes, count)
+        together = np.concatenate([found, drawn[space.satisfied(drawn)]])
+        _, first = np.unique(together, axis=0, return_index=True)
+        kept = together[np.sort(first)]
+        idle = 0 if len(kept) > len(found) else idle + 1
+        found = kept[:count]
+    if len(found) < count:
+        raise SpaceError(
+            f"only {len(found):,} of the {count:,} combinations asked for could be drawn",
+            hint="Ask for fewer, or sweep the whole space.",
+        )
+    order = np.lexsort(tuple(found[:, v] for v in reversed(range(len(sizes)))))
+    origin = {"sample": sample.method, "count": count, "seed": sample.seed}
+    return replace(space, listed=np.ascontiguousarray(found[order]), origin=origin)
+
+
+def _random(rng: np.random.Generator, sizes: Choices, count: int) -> Choices:
+    return np.column_stack([rng.integers(0, size, count) for size in sizes])
+
+
+def _latin(rng: np.random.Generator, sizes: Choices, count: int) -> Choices:
+    """One draw in each of ``count`` equal strata of every variable, the strata paired at random."""
+    columns = []
+    for size in sizes:
+        places = (rng.permutation(count) + rng.random(count)) / count
+        columns.append(np.minimum((places * size).astype(np.int64), size - 1))
+    return np.column_stack(columns)

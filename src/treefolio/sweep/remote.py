@@ -1,0 +1,107 @@
+"""Rows computed in other processes: on this machine or, with Dask, on others that see the same folder.
+
+A sweep writes its job once, beside its parts; a task carries the file's path and digest and a range of
+rows. A process reads the job when it first meets it, prepares the strategy as the sweep itself did, and
+keeps that for the ranges that follow.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import hashlib
+import pickle
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from treefolio.engine.compiled import Question, prepare
+from treefolio.errors import OutputError
+from treefolio.graph.build import build
+from treefolio.graph.derive import tickers
+from treefolio.graph.start import structural
+from treefolio.indicators import SIGNATURES
+from treefolio.strategy.text import parse, write
+from treefolio.strategy.tree import Strategy
+from treefolio.sweep.block import Worker, frame_of
+from treefolio.sweep.space import Space
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Job:
+    """What another process needs to compute rows of a sweep. It travels as a file.
+
+    Attributes:
+        text: the strategy in its native form; its other variables are bound.
+        question: with a panel of no more tickers than are needed.
+    """
+
+    text: str
+    question: Question
+    space: Space
+    latest_start: dt.date | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ticket:
+    """Where a job is, and what its bytes must be."""
+
+    path: str
+    digest: str
+
+
+def leave(
+    folder: Path, strategy: Strategy, question: Question, space: Space, latest_start: dt.date | None
+) -> Ticket:
+    """Writes the job to ``folder`` for other processes to find."""
+    held, read = tickers(build(strategy).graph, space.axes)
+    wanted = held | read | ({question.benchmark} if question.benchmark else set())
+    slim = Question(
+        panel=question.panel.select(sorted(wanted)),
+        start=question.start,
+        end=question.end,
+        benchmark=question.benchmark,
+        missing=question.missing,
+        execution=question.execution,
+    )
+    job = Job(text=write(strategy), question=slim, space=space, latest_start=latest_start)
+    payload = pickle.dumps(job)
+    path = folder / "job.pickle"
+    path.write_bytes(payload)
+    return Ticket(path=str(path.resolve()), digest=hashlib.sha256(payload).hexdigest())
+
+
+_known: dict[str, tuple[Worker, Space]] = {}
+"""This process's work space for the job that it met last."""
+
+
+def measure_range(ticket: Ticket, first: int, last: int) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+    """Metrics and codes of rows [first, last), as `Worker.measure` gives them.
+
+    Raises:
+        OutputError: the job is not there, or is not the one that the ticket is for.
+    """
+    if ticket.digest not in _known:
+        _known.clear()
+        _known[ticket.digest] = _open(ticket)
+    worker, space = _known[ticket.digest]
+    return worker.measure(space.choices(first, last))
+
+
+def _open(ticket: Ticket) -> tuple[Worker, Space]:
+    try:
+        payload = Path(ticket.path).read_bytes()
+    except OSError as error:
+        raise OutputError(
+            f"this worker cannot read {ticket.path}",
+            hint="Workers on other machines must see the --out folder under the same path.",
+        ) from error
+    if hashlib.sha256(payload).hexdigest() != ticket.digest:
+        raise OutputError(f"{ticket.path} is another sweep's", hint="Start the sweep again with --resume.")
+    job: Job = pickle.loads(payload)
+    strategy = parse(job.text, SIGNATURES)
+    names = structural(build(strategy).graph)
+    corners = job.space.corners(names)
+    prepared = prepare(strategy, job.question, job.space.axes, corners, job.latest_start)
+    return Worker(prepared, frame_of(prepared)), job.space
