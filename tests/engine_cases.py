@@ -7,15 +7,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
-from treefolio.engine.compiled import Machine, Prepared, Question
+from treefolio.engine.compiled import Prepared, Question
 from treefolio.engine.execution import Costs, Execution
-from treefolio.engine.holdings import update
-from treefolio.engine.interpret import execute
 from treefolio.engine.run import Run
-from treefolio.engine.tables import choose
-from treefolio.engine.trading import show_targets
 from treefolio.errors import TreefolioError
 from treefolio.graph.ops import Op
 from treefolio.strategy.tree import Strategy
@@ -81,23 +76,6 @@ def assert_same(one: Run, other: Run, case: object) -> None:
     dust = 1e-9 * one.values.max()
     np.testing.assert_allclose(one.trades.notional, other.trades.notional, rtol=1e-9, atol=dust)
     np.testing.assert_allclose(one.trades.cost, other.trades.cost, rtol=1e-9, atol=1e-9)
-
-
-def decisions(prepared: Prepared) -> NDArray[np.float64]:
-    """(n, A) what the compiled engine decides on every session of the window, traded or not.
-
-    A run says it only where nothing that it holds lacks a price.
-    """
-    tables, root = prepared.tables, prepared.plan.graph.root
-    machine = Machine(prepared, record=True)
-    choose(machine.state, tables, np.zeros(len(prepared.axes), np.int64))
-    execute(machine.program, machine.state, 0)
-    while not update(machine.program, machine.state, machine.holdings, machine.store, 0):
-        machine.make_room(progress=False)
-    row = int(machine.state.where[root])
-    held = tables.portfolios[row] if row >= 0 else machine.holdings.work[-1 - row]
-    show_targets(machine.store, held, machine.desk)
-    return machine.desk.targets
 
 
 def hair_breadth(prepared: Prepared) -> bool:

@@ -448,3 +448,17 @@ def test_plain_strategies_have_handles_to_sweep(program: Program, tmp_path: Path
     strategy = write_strategy(tmp_path, PLAIN, "plain.yaml")
     sweep(program, strategy, prices, tmp_path / "sweep", "--vary", "c1.threshold=60:80:10")
     assert pl.read_parquet(tmp_path / "sweep" / "rows.parquet")["c1.threshold"].to_list() == [60, 70, 80]
+
+
+def test_one_failing_combination_is_a_row_with_a_reason(
+    program: Program, tmp_path: Path, prices: Path
+) -> None:
+    """The others go on; the summary counts it."""
+    strategy = write_strategy(tmp_path, PLAIN, "plain.yaml")
+    flags = ["--vary", "a1.ticker=TLT,NOPE,QQQ", "--missing", "skip", "--start", "2016-01-04"]
+    said = sweep(program, strategy, prices, tmp_path / "sweep", *flags).out
+    rows = pl.read_parquet(tmp_path / "sweep" / "rows.parquet")
+    assert rows["status"].to_list() == ["ok", "failed", "ok"]
+    assert "NOPE" in rows["reason"][1]
+    assert "1 failed" in said
+    assert [row["a1.ticker"] for row in json.loads(program("top", tmp_path / "sweep", "--json").out)] != []

@@ -7,7 +7,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from engine_cases import decisions
 from golden_cases import (
     FIRST,
     LAST,
@@ -17,7 +16,7 @@ from golden_cases import (
     live_allocations,
     tickers_of,
 )
-from treefolio.engine.compiled import Prepared, Question, prepare, record
+from treefolio.engine.compiled import Prepared, Question, decisions, prepare, record
 from treefolio.engine.run import Run
 from treefolio.formats import read
 

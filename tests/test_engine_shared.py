@@ -16,9 +16,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from engine_cases import assert_same, decisions, outcome
+from engine_cases import assert_same, outcome
 from treefolio.engine import reference
-from treefolio.engine.compiled import Question, prepare, record
+from treefolio.engine.compiled import Question, decisions, prepare, record
 from treefolio.engine.execution import Costs, Execution
 from treefolio.errors import RunError, TreefolioError
 from treefolio.formats import read

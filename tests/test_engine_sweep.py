@@ -7,9 +7,9 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from engine_cases import random_case
 from numpy.typing import NDArray
 
+from engine_cases import random_case
 from treefolio.engine.compiled import prepare
 from treefolio.errors import TreefolioError
 from treefolio.graph.build import build

@@ -8,8 +8,8 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from sweep_cases import planned
 
+from sweep_cases import planned
 from treefolio.errors import OutputError
 from treefolio.sweep import many, remote
 from treefolio.sweep.remote import Ticket, measure_range

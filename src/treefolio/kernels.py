@@ -62,6 +62,8 @@ os.environ.setdefault("NUMBA_CACHE_DIR", _cache_folder())
 
 import numba  # noqa: E402 - its settings are read when it is imported
 
+numba.config.CACHE_DIR = os.environ["NUMBA_CACHE_DIR"]  # type: ignore[attr-defined]  # or it was before us
+
 
 def kernel(function: F) -> F:
     """``function`` compiled in nopython mode, without the GIL, cached on disk."""

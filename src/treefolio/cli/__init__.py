@@ -10,7 +10,7 @@ from __future__ import annotations
 import gc
 from collections.abc import Sequence
 
-COLLECT_EVERY = 100_000
+COLLECT_EVERY = 1_000_000
 """Allocations between two searches for garbage: importing makes much and leaves none."""
 
 

@@ -22,7 +22,7 @@ from treefolio.engine.assemble import make_layout
 from treefolio.engine.execution import Execution
 from treefolio.engine.holdings import update
 from treefolio.engine.interpret import execute
-from treefolio.engine.portfolios import cut_back, enlarged
+from treefolio.engine.portfolios import Numbers, cut_back, enlarged
 from treefolio.engine.run import Missing, Run, Trades, Window
 from treefolio.engine.simulate import Rules, make_rules, rebalancing_sessions, simulate
 from treefolio.engine.tables import Tables, choose, fill_tables, forward_returns
@@ -286,37 +286,59 @@ STORE_LIMIT = 1 << 18
 """A thread's store is cut back, not enlarged, from this many portfolios on."""
 
 
+def execute_once(prepared: Prepared, machine: Machine, chosen: Choices | None) -> tuple[Floats, Numbers]:
+    """Executes one combination: the root's returns (T,), and its portfolios (n,) in the window."""
+    tables, state, holdings = prepared.tables, machine.state, machine.holdings
+    choose(state, tables, np.zeros(len(prepared.axes), np.int64) if chosen is None else chosen)
+    execute(machine.program, state, 0)
+    while not update(machine.program, state, holdings, machine.store, 0):
+        machine.make_room(progress=False)
+    root = int(state.where[prepared.plan.graph.root])
+    if root >= 0:
+        return tables.table[root], tables.portfolios[root]
+    return state.work[-1 - root], holdings.work[-1 - root]
+
+
+def targets_of(prepared: Prepared, machine: Machine, portfolios: Numbers) -> Floats:
+    """(n, A) the weights of the root's portfolios."""
+    targets = np.empty((prepared.window.sessions, len(prepared.tables.holdable)))
+    show_targets(machine.store, portfolios, targets)
+    return targets
+
+
+def decisions(prepared: Prepared, chosen: Choices | None = None) -> Floats:
+    """(n, A) what the tree decides on every session of the window, whether it is traded or not."""
+    machine = Machine(prepared)
+    _, portfolios = execute_once(prepared, machine, chosen)
+    return targets_of(prepared, machine, portfolios)
+
+
 def record(prepared: Prepared, chosen: Choices | None = None) -> Run:
     """Runs one combination (the position of each variable's value) and keeps everything.
 
     Raises:
         RunError: something that is held has no price on a session.
     """
-    tables, market, rules = prepared.tables, prepared.market, prepared.rules
+    market, rules = prepared.market, prepared.rules
     machine = Machine(prepared, record=True)
-    state, desk = machine.state, machine.desk
-    choose(state, tables, np.zeros(len(prepared.axes), np.int64) if chosen is None else chosen)
-    execute(machine.program, state, 0)
-    while not update(machine.program, state, machine.holdings, machine.store, 0):
-        machine.make_room(progress=False)
-    root = int(state.where[prepared.plan.graph.root])
-    returns = tables.table[root] if root >= 0 else state.work[-1 - root]
-    portfolios = tables.portfolios[root] if root >= 0 else machine.holdings.work[-1 - root]
+    desk = machine.desk
+    returns, portfolios = execute_once(prepared, machine, chosen)
     bad = trade_root(returns, portfolios, machine.store, market, rules, desk, prepared.window.first)
-    show_targets(machine.store, portfolios, desk)
     if bad != DONE:
         raise fault(prepared, bad, {})
+    targets = targets_of(prepared, machine, portfolios)
     values, weights = desk.book.values, desk.book.weights
     if market.free:
-        values, weights = _compound(desk.returns, rules.capital), desk.targets
-        simulate(rules, desk.book, desk.targets, market.looks, market.close, market.fill, np.zeros(6))
+        values, weights = _compound(desk.returns, rules.capital), targets
+        book, close = desk.book, market.close
+        simulate(rules, book, machine.store, portfolios, market.looks, close, market.fill, np.zeros(6))
     return Run(
         sessions=prepared.sessions,
-        tickers=tables.holdable,
+        tickers=prepared.tables.holdable,
         values=values,
         returns=desk.returns,
         activity=desk.activity,
-        targets=np.where(market.looks[:, None] != 0, desk.targets, np.nan),
+        targets=np.where(market.looks[:, None] != 0, targets, np.nan),
         weights=weights,
         trades=_trades(desk),
     )

@@ -1,4 +1,7 @@
-"""Trading the targets: shares, cash, drift, costs, rules of rebalancing. One kernel for runs and sweeps.
+"""Trading to what the tree decides: shares, cash, drift, costs, rules of rebalancing.
+
+One kernel for runs and sweeps. All loops are over what is held or wanted, not over all tickers, and work on
+plain arrays: reaching into a tuple of arrays on every session would cost more than the arithmetic.
 
 A day goes: cash earns; an order that waits for this session's open or close is filled; the rule says
 whether the tree is looked at, and whether it trades; the value is taken at the close. `reference_money`
@@ -15,9 +18,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from treefolio.engine.execution import SEC_RATE, TAF_LIMIT, TAF_PER_SHARE, Execution
-from treefolio.engine.program import Floats, Ints, Mask
+from treefolio.engine.portfolios import Numbers, Store
+from treefolio.engine.program import Floats, Int, Ints, Mask
 from treefolio.kernels import inner, kernel
 
+Span = tuple[Int, Int]
+"""Where a portfolio's weights begin and end in the store."""
 DUST = 1e-9
 """An order below this fraction of the portfolio is none."""
 
@@ -79,14 +85,16 @@ class Book(NamedTuple):
 
     Attributes:
         values: (n,) worth at each close, after trades.
-        shares: (A,) held now. order: (A,) the target that waits to be filled.
-        touched: (A,) work space: the tickers that a trade is about.
+        shares: (A,) held now. held: (A,) the columns of those that are not 0, ascending.
+        target: (A,) weights of the portfolio that is traded to; 0 between trades.
+        touched: (A,) the columns that a trade is about.
         weights, traded, price, cost: (n, A) when recorded, else (0, A).
     """
 
     values: Floats
     shares: Floats
-    order: Floats
+    held: Ints
+    target: Floats
     touched: Ints
     weights: Floats
     traded: Floats
@@ -97,9 +105,16 @@ class Book(NamedTuple):
 def make_book(sessions: int, tickers: int, *, record: bool) -> Book:
     """An empty book; ``record`` keeps weights and trades of each session."""
     kept = sessions if record else 0
-    tables = [np.zeros((kept, tickers)) for _ in range(4)]
     return Book(
-        np.zeros(sessions), np.zeros(tickers), np.zeros(tickers), np.zeros(tickers, np.int64), *tables
+        values=np.zeros(sessions),
+        shares=np.zeros(tickers),
+        held=np.zeros(tickers, np.int64),
+        target=np.zeros(tickers),
+        touched=np.zeros(tickers, np.int64),
+        weights=np.zeros((kept, tickers)),
+        traded=np.zeros((kept, tickers)),
+        price=np.zeros((kept, tickers)),
+        cost=np.zeros((kept, tickers)),
     )
 
 
@@ -122,37 +137,73 @@ def wanted_shares(rules: Rules, target: float, worth: float, price: float) -> fl
 
 
 @inner
-def touch(target: Floats, shares: Floats, touched: Ints) -> int:
-    """Lists the tickers that are held or wanted; returns how many there are."""
-    count = 0
-    for a in range(target.shape[0]):
-        if target[a] != 0.0 or shares[a] != 0.0:
-            touched[count] = a
-            count += 1
+def touch(
+    held: Ints,
+    size: Int,
+    column: Numbers,
+    weight: Floats,
+    span: Span,
+    touched: Ints,
+    target: Floats,
+) -> int:
+    """Lists the columns that are held, or wanted by the portfolio at ``span``, ascending; how many.
+
+    The wanted weights stand in ``target`` afterwards.
+    """
+    i, count = 0, 0
+    j = span[0]
+    while i < size or j < span[1]:
+        if j == span[1] or (i < size and held[i] < column[j]):
+            a = held[i]
+            i += 1
+        else:
+            a = np.int64(column[j])
+            target[a] = weight[j]
+            i += i < size and held[i] == a
+            j += 1
+        touched[count] = a
+        count += 1
     return count
 
 
 @inner
 def total_cost(
-    rules: Rules, shares: Floats, touched: Ints, target: Floats, prices: Floats, worth: float, dust: float
+    rules: Rules,
+    shares: Floats,
+    touched: Ints,
+    count: Int,
+    target: Floats,
+    prices: Floats,
+    k: int,
+    worth: float,
 ) -> float:
     """The cost of trading from the shares held to ``target`` of ``worth``, before any rounding."""
     total = 0.0
-    for a in touched:
-        notional = target[a] * worth - shares[a] * prices[a]
-        if abs(notional) > dust:
-            total += order_cost(rules, notional, prices[a])
+    for j in range(count):
+        a = touched[j]
+        notional = target[a] * worth - shares[a] * prices[k, a]
+        if abs(notional) > DUST * worth:
+            total += order_cost(rules, notional, prices[k, a])
     return total
 
 
 @inner
 def worth_after(
-    rules: Rules, shares: Floats, touched: Ints, target: Floats, prices: Floats, equity: float
+    rules: Rules,
+    shares: Floats,
+    touched: Ints,
+    count: Int,
+    target: Floats,
+    prices: Floats,
+    k: int,
+    equity: float,
 ) -> float:
     """V that solves V + cost(V) = equity, by iteration from V = equity."""
     worth = equity
+    if rules.slippage + rules.commission + rules.commission_minimum == 0.0 and not rules.us_fees:
+        return worth
     for _ in range(100):
-        next_worth = equity - total_cost(rules, shares, touched, target, prices, worth, DUST * equity)
+        next_worth = equity - total_cost(rules, shares, touched, count, target, prices, k, worth)
         change = abs(next_worth - worth)
         worth = next_worth
         if change <= 1e-13 * equity:
@@ -161,120 +212,187 @@ def worth_after(
 
 
 @inner
-def trade(
-    rules: Rules, book: Book, target: Floats, prices: Floats, cash: float, k: int, tally: Floats
-) -> float:
-    """Trades to ``target`` at ``prices``; returns the cash that is left.
-
-    ``tally`` gathers traded notional, orders and cost.
-    """
-    held = book.shares
-    touched = book.touched[: touch(target, held, book.touched)]
-    equity = cash
-    for a in touched:
-        if held[a] != 0.0:
-            equity += held[a] * prices[a]
-    worth = worth_after(rules, held, touched, target, prices, equity)
-    for a in touched:
-        shares = wanted_shares(rules, target[a], worth, prices[a])
-        notional = (shares - held[a]) * prices[a]
-        if abs(notional) <= DUST * equity:
-            continue
-        cost = order_cost(rules, notional, prices[a])
-        cash -= notional + cost
-        tally[0] += abs(notional)
-        tally[1] += 1.0
-        tally[2] += cost
-        if book.traded.shape[0] > 0:
-            book.traded[k, a] += shares - held[a]
-            book.price[k, a] = prices[a]
-            book.cost[k, a] += cost
-        held[a] = shares
-    return cash
-
-
-@inner
-def drifted(rules: Rules, book: Book, target: Floats, prices: Floats, worth: float) -> bool:
+def drifted(
+    corridor: float,
+    shares: Floats,
+    held: Ints,
+    size: Int,
+    column: Numbers,
+    weight: Floats,
+    span: Span,
+    prices: Floats,
+    k: int,
+    worth: float,
+) -> bool:
     """Under threshold(corridor): the held set changed, or some holding left its corridor."""
-    for a in range(target.shape[0]):
-        if (target[a] != 0.0) != (book.shares[a] != 0.0):
+    if span[1] - span[0] != size:
+        return True
+    for j in range(size):
+        a = held[j]
+        if a != column[span[0] + j]:
             return True
-        if target[a] != 0.0 and abs(book.shares[a] * prices[a] / worth - target[a]) > rules.corridor:
+        if abs(shares[a] * prices[k, a] / worth - weight[span[0] + j]) > corridor:
             return True
     return False
 
 
 @inner
-def unpriced(shares: Floats, prices: Floats) -> int:
-    """The first ticker that has shares (or a target) and no price, or −1."""
-    for a in range(shares.shape[0]):
-        if shares[a] != 0.0 and prices[a] != prices[a]:
-            return a
-    return -1
-
-
-@kernel
-def simulate(
-    rules: Rules, book: Book, targets: Floats, looks: Mask, close: Floats, fill: Floats, tally: Floats
-) -> int:
-    """Runs the portfolio over n sessions; returns −1, or session · A + ticker of a missing price.
-
-    Args:
-        targets: (n, A) what the tree decides at each close.
-        looks: (n,) 1 on sessions on which the rule looks at the tree.
-        close, fill: (n, A) prices at the close, and those at which waiting orders are filled.
-        tally: (6,) traded notional, orders, cost; sums over sessions of Σ w², Σ |w| and the number held.
-    """
-    n, count = targets.shape
-    tally[:] = 0.0
-    book.shares[:] = 0.0
-    cash = rules.capital
-    waiting = False
-    for k in range(n):
-        if k > 0:
-            cash *= 1.0 + rules.cash
-        if waiting:
-            fault = max(unpriced(book.order, fill[k]), unpriced(book.shares, fill[k]))
-            if fault >= 0:
-                return k * count + fault
-            cash = trade(rules, book, book.order, fill[k], cash, k, tally)
-            waiting = False
-        fault = unpriced(book.shares, close[k])
-        if fault >= 0:
-            return k * count + fault
-        worth = cash
-        for a in range(count):
-            if book.shares[a] != 0.0:
-                worth += book.shares[a] * close[k, a]
-        if looks[k] and (k == 0 or rules.corridor < 0.0 or drifted(rules, book, targets[k], close[k], worth)):
-            fault = unpriced(targets[k], close[k])
-            if fault >= 0:
-                return k * count + fault
-            if rules.delay:
-                book.order[:] = targets[k]
-                waiting = True
-            else:
-                cash = trade(rules, book, targets[k], close[k], cash, k, tally)
-        record_close(book, close[k], cash, k, tally)
+def unpriced_held(held: Ints, size: Int, prices: Floats, k: int) -> int:
+    """The first ticker that is held and has no price on session k, or −1."""
+    for j in range(size):
+        if prices[k, held[j]] != prices[k, held[j]]:
+            return held[j]
     return -1
 
 
 @inner
-def record_close(book: Book, close: Floats, cash: float, k: int, tally: Floats) -> None:
-    """Takes the value and the weights at the close of session k."""
+def unpriced(column: Numbers, span: Span, prices: Floats, k: int) -> int:
+    """The first ticker of a portfolio that has no price on session k, or −1."""
+    for j in range(span[0], span[1]):
+        if prices[k, column[j]] != prices[k, column[j]]:
+            return column[j]
+    return -1
+
+
+@inner
+def value_of(shares: Floats, held: Ints, size: Int, prices: Floats, k: int, cash: float) -> float:
+    """Cash and what is held at session k's prices."""
     worth = cash
-    for a in range(close.shape[0]):
-        if book.shares[a] != 0.0:
-            worth += book.shares[a] * close[a]
-    book.values[k] = worth
-    for a in range(close.shape[0]):
-        if book.shares[a] != 0.0:
-            weight = book.shares[a] * close[a] / worth
-            tally[3] += weight * weight
-            tally[4] += abs(weight)
-            tally[5] += 1.0
-            if book.weights.shape[0] > 0:
-                book.weights[k, a] = weight
+    for j in range(size):
+        worth += shares[held[j]] * prices[k, held[j]]
+    return worth
+
+
+@inner
+def trade(
+    rules: Rules,
+    book: Book,
+    shares: Floats,
+    touched: Ints,
+    count: Int,
+    target: Floats,
+    prices: Floats,
+    k: int,
+    cash: float,
+    tally: Floats,
+) -> float:
+    """Trades the touched tickers to ``target`` at session k's prices; returns the cash that is left.
+
+    ``tally`` gathers traded notional, orders and cost.
+    """
+    equity = cash
+    for j in range(count):
+        if shares[touched[j]] != 0.0:
+            equity += shares[touched[j]] * prices[k, touched[j]]
+    worth = worth_after(rules, shares, touched, count, target, prices, k, equity)
+    recorded = book.traded.shape[0] > 0
+    for j in range(count):
+        a = touched[j]
+        wanted = wanted_shares(rules, target[a], worth, prices[k, a])
+        target[a] = 0.0
+        notional = (wanted - shares[a]) * prices[k, a]
+        if abs(notional) <= DUST * equity:
+            continue
+        cost = order_cost(rules, notional, prices[k, a])
+        cash -= notional + cost
+        tally[0] += abs(notional)
+        tally[1] += 1.0
+        tally[2] += cost
+        if recorded:
+            book.traded[k, a] += wanted - shares[a]
+            book.price[k, a] = prices[k, a]
+            book.cost[k, a] += cost
+        shares[a] = wanted
+    return cash
+
+
+@inner
+def list_held(shares: Floats, touched: Ints, count: Int, held: Ints) -> int:
+    """After a trade: lists what is held; how many."""
+    size = 0
+    for j in range(count):
+        if shares[touched[j]] != 0.0:
+            held[size] = touched[j]
+            size += 1
+    return size
+
+
+@inner
+def note_weights(
+    book: Book, shares: Floats, held: Ints, size: Int, prices: Floats, k: int, worth: float, tally: Floats
+) -> None:
+    """Adds the weights at the close of session k to the tally, and to the record."""
+    for j in range(size):
+        weight = shares[held[j]] * prices[k, held[j]] / worth
+        tally[3] += weight * weight
+        tally[4] += abs(weight)
+        tally[5] += 1.0
+        if book.weights.shape[0] > 0:
+            book.weights[k, held[j]] = weight
+
+
+@kernel
+def simulate(
+    rules: Rules,
+    book: Book,
+    store: Store,
+    root: Numbers,
+    looks: Mask,
+    close: Floats,
+    fill: Floats,
+    tally: Floats,
+) -> int:
+    """Runs the portfolio over n sessions; returns −1, or session · A + ticker of a missing price.
+
+    Args:
+        root: (n,) the portfolio that the tree decides at each close, as numbers of ``store``.
+        looks: (n,) 1 on sessions on which the rule looks at the tree.
+        close, fill: (n, A) prices at the close, and those at which waiting orders are filled.
+        tally: (6,) traded notional, orders, cost; sums over sessions of Σ w², Σ |w| and the number held.
+    """
+    n, tickers = close.shape
+    at, column, weight = store.at, store.column, store.weight
+    values, shares, held, touched, target = book.values, book.shares, book.held, book.touched, book.target
+    tally[:] = 0.0
+    shares[:] = 0.0
+    size: Int = np.int64(0)
+    cash = rules.capital
+    waiting = False
+    span: Span = (np.int64(0), np.int64(0))
+    for k in range(n):
+        if k > 0:
+            cash *= 1.0 + rules.cash
+        if waiting:
+            fault = max(unpriced(column, span, fill, k), unpriced_held(held, size, fill, k))
+            if fault >= 0:
+                return k * tickers + fault
+            count = touch(held, size, column, weight, span, touched, target)
+            cash = trade(rules, book, shares, touched, count, target, fill, k, cash, tally)
+            size = list_held(shares, touched, count, held)
+            waiting = False
+        fault = unpriced_held(held, size, close, k)
+        if fault >= 0:
+            return k * tickers + fault
+        worth = value_of(shares, held, size, close, k, cash)
+        span = (at[root[k]], at[root[k] + 1])
+        if looks[k] and (
+            k == 0
+            or rules.corridor < 0.0
+            or drifted(rules.corridor, shares, held, size, column, weight, span, close, k, worth)
+        ):
+            fault = unpriced(column, span, close, k)
+            if fault >= 0:
+                return k * tickers + fault
+            if rules.delay:
+                waiting = True
+            else:
+                count = touch(held, size, column, weight, span, touched, target)
+                cash = trade(rules, book, shares, touched, count, target, close, k, cash, tally)
+                size = list_held(shares, touched, count, held)
+                worth = value_of(shares, held, size, close, k, cash)
+        values[k] = worth
+        note_weights(book, shares, held, size, close, k, worth, tally)
+    return -1
 
 
 def rebalancing_sessions(rule: str, sessions: NDArray[np.datetime64], first: int, last: int) -> Mask:

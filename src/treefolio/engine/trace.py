@@ -98,8 +98,9 @@ class Trace:
 
     @property
     def near(self) -> tuple[Verdict, ...]:
-        """The comparisons that a little would have turned around."""
-        return tuple(verdict for step in self.steps for verdict in step.verdicts if verdict.near)
+        """The comparisons that a little would have turned around, each once."""
+        found = (verdict for step in self.steps for verdict in step.verdicts if verdict.near)
+        return tuple({verdict.text: verdict for verdict in found}.values())
 
 
 def trace(

@@ -1,6 +1,7 @@
 """From an executed program to the run's returns: what the root holds on each session, and what that earns.
 
-Where trading is free and daily the root's own return is the run's; otherwise the targets are simulated.
+Where trading is free and daily the root's own return is the run's; otherwise its portfolios are traded
+(`simulate`).
 """
 
 from __future__ import annotations
@@ -40,16 +41,12 @@ class Desk(NamedTuple):
 
     Attributes:
         returns: (n − 1,) of the run.
-        targets: (n, A) what the tree decides; kept only where trades are simulated.
-        shown: (n,) the portfolios that stand in `targets`.
         before, after, traded, orders: (n,) the last trade that was worked out for each session: from one
             portfolio to another, as a fraction of the value, and the number of orders.
         tally: as in `simulate`. activity: as in `describe`.
     """
 
     returns: Floats
-    targets: Floats
-    shown: Numbers
     before: Numbers
     after: Numbers
     traded: Floats
@@ -64,8 +61,6 @@ def make_desk(market: Market, *, record: bool = False) -> Desk:
     n, tickers = market.close.shape
     desk = Desk(
         returns=np.zeros(n - 1),
-        targets=np.zeros((n if record or not market.free else 0, tickers)),
-        shown=np.zeros(n, np.int32),
         before=np.zeros(n, np.int32),
         after=np.zeros(n, np.int32),
         traded=np.zeros(n),
@@ -80,7 +75,6 @@ def make_desk(market: Market, *, record: bool = False) -> Desk:
 
 def forget(desk: Desk) -> None:
     """Forgets what was worked out, after the numbers of portfolios have changed their meaning."""
-    desk.shown[:] = -1
     desk.before[:] = -1
 
 
@@ -133,12 +127,10 @@ def tally_free(store: Store, root: Numbers, market: Market, desk: Desk) -> float
 
 
 @kernel
-def show_targets(store: Store, root: Numbers, desk: Desk) -> None:
-    """Writes the root's portfolios out as weights; only sessions that changed are touched."""
+def show_targets(store: Store, root: Numbers, out: Floats) -> None:
+    """Writes the root's portfolios out as weights: (n, A)."""
     for k in range(root.shape[0]):
-        if root[k] != desk.shown[k]:
-            spread(store, root[k], desk.targets[k])
-            desk.shown[k] = root[k]
+        spread(store, root[k], out[k])
 
 
 @inner
@@ -209,10 +201,9 @@ def trade_root(
         describe(desk.tally, n, mean_value, 1.0, desk.activity)
         return DONE
     bad = root_returns(returns, first, rules.cash, desk.returns)
-    show_targets(store, portfolios, desk)
     if bad >= 0 and culprit(store, portfolios[bad], market.close, bad) == NO_CULPRIT:
         return NO_CULPRIT
-    bad = simulate(rules, desk.book, desk.targets, market.looks, market.close, market.fill, desk.tally)
+    bad = simulate(rules, desk.book, store, portfolios, market.looks, market.close, market.fill, desk.tally)
     if bad >= 0:
         return bad
     book_returns(desk.book, rules.capital, desk.returns)

@@ -79,16 +79,12 @@ def _verdict(sight: Sight, condition: Condition, level: int) -> Verdict:
 
 def _joined(condition: Condition) -> str:
     """The head of a condition that has parts."""
-    match condition:
-        case AllOf():
-            return "all of"
-        case AnyOf():
-            return "any of"
-        case NoneOf():
-            return "none of"
-        case Lasting(_, sessions):
-            return f"for {spelling.number(sessions)} sessions"
-    return condition_text(condition)
+    if isinstance(condition, Lasting):
+        return f"for {spelling.number(condition.sessions)} sessions"
+    return _HEADS[type(condition)]
+
+
+_HEADS: dict[type[Condition], str] = {AllOf: "all of", AnyOf: "any of", NoneOf: "none of"}
 
 
 def _comparison(sight: Sight, item: Compare, level: int) -> Verdict:
@@ -142,9 +138,14 @@ def _near(item: Compare, left: float, right: float) -> float:
 
 
 def condition_text(condition: Condition) -> str:
-    """The condition on one line, or its kind when that line would be long."""
+    """The condition on one line, or its beginning when that line would be long."""
     found = spelling.short_condition(condition, LONGEST_TEXT)
-    return found if found is not None else f"{type(condition).__name__} (long)"
+    if found is not None:
+        return found
+    head = (
+        spelling.compare(condition)[:LONGEST_TEXT] if isinstance(condition, Compare) else _joined(condition)
+    )
+    return f"{head} …"
 
 
 def defined(value: float) -> float | None:

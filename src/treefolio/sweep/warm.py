@@ -106,9 +106,10 @@ def warm() -> None:
     compile_for(update, program, state, holdings, store, 0)
     root, portfolios = np.zeros(SESSIONS), np.zeros(SESSIONS, np.int32)
     compile_for(trade_root, root, portfolios, store, market, rules, desk, 0)
-    compile_for(show_targets, store, portfolios, desk)
+    compile_for(show_targets, store, portfolios, np.zeros((SESSIONS, 1)))
     prices = market.close
-    compile_for(simulate, rules, desk.book, desk.targets, market.looks, prices, prices, desk.tally)
+    book, tally = desk.book, desk.tally
+    compile_for(simulate, rules, book, store, portfolios, market.looks, prices, prices, tally)
     compile_for(rehash, store)
     compile_for(cut_back, store)
     apart.wait()
