@@ -65,7 +65,7 @@ def test_a_file_lists_the_rows(tmp_path: Path, suffix: str) -> None:
     ],
 )
 def test_what_does_not_fit_is_refused(tmp_path: Path, columns: dict[str, list[object]], words: str) -> None:
-    """Missing and foreign columns, bad values, holes and violated constraints name themselves and the file."""
+    """Foreign or missing columns, bad values, holes, broken constraints: the error says which, and where."""
     path = write(tmp_path / "rows.parquet", columns)
     with pytest.raises(SpaceError, match=words) as error:
         open_selection(STRATEGY, {}, {}, path)

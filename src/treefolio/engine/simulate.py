@@ -150,8 +150,8 @@ def touch(
 
     The wanted weights stand in ``target`` afterwards.
     """
-    i, count = 0, 0
-    j = span[0]
+    i = count = 0
+    j: Int = span[0]
     while i < size or j < span[1]:
         if j == span[1] or (i < size and held[i] < column[j]):
             a = held[i]
@@ -159,7 +159,8 @@ def touch(
         else:
             a = np.int64(column[j])
             target[a] = weight[j]
-            i += i < size and held[i] == a
+            if i < size and held[i] == a:
+                i += 1
             j += 1
         touched[count] = a
         count += 1
