@@ -65,6 +65,11 @@ import numba  # noqa: E402 - its settings are read when it is imported
 numba.config.CACHE_DIR = os.environ["NUMBA_CACHE_DIR"]  # type: ignore[attr-defined]  # or it was before us
 
 
+def is_cached(name: str) -> bool:
+    """A kernel of this name was compiled before, by this version."""
+    return any(Path(os.environ["NUMBA_CACHE_DIR"]).glob(f"**/*.{name}-*.nbi"))
+
+
 def kernel(function: F) -> F:
     """``function`` compiled in nopython mode, without the GIL, cached on disk."""
     return cast(F, numba.njit(cache=True, nogil=True, error_model="numpy")(function))

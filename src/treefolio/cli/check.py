@@ -37,7 +37,7 @@ def verb(
 
     one_of(engine, ENGINES, "--engine")
     asked = ask(strategy, prices, period, trading, sets or [])
-    show.compiling("trade_root")
+    show.compile_kernels()
     result = backtest(asked, "compiled" if engine == "both" else engine)
     found = [causality(result)]
     if engine == "both":

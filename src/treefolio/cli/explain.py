@@ -53,7 +53,7 @@ def verb(
     bound = bind(asked.strategy, asked.values, SIGNATURES)
     panel = asked.question.panel
     session = session_of(panel, wanted)
-    show.compiling("shares_of")
+    show.compile_kernels()
     found = trace(bound, panel, session, asked.question.missing, cash_rate=cash_rate)
     if as_json:
         print_json(dataclasses.asdict(found) | {"synthetic": panel.synthetic})

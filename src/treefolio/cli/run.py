@@ -37,7 +37,7 @@ def verb(
     one_of(engine, ENGINES, "--engine")
     require_free(out)
     asked = ask(strategy, prices, period, trading, sets or [])
-    show.compiling("trade_root")
+    show.compile_kernels()
     result = backtest(asked, engine)
     from treefolio.report import run_page  # noqa: PLC0415 - heavy
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Iterable, Mapping, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rich import box
@@ -132,17 +131,24 @@ def duration(seconds: float) -> str:
     return f"{minutes // 60} h {minutes % 60} min"
 
 
+LAST_KERNEL = "sweep_rows"
+"""It is compiled last: when it is in the cache, so are the others."""
+
+
 def megabytes(size: int) -> str:
     """``120 MB``, at least 1."""
     return f"{max(1, round(size / 1e6)):,} MB"
 
 
-def compiling(kernel: str) -> None:
-    """Says so, when a kernel is not compiled yet: then all of them are, once, and that takes a while."""
-    import treefolio.kernels  # noqa: F401, PLC0415 - it sets the folder
+def compile_kernels() -> None:
+    """Compiles all kernels, and says so, when this version's are not in the cache yet."""
+    from treefolio import kernels  # noqa: PLC0415 - it says where the cache is
 
-    if not any(Path(os.environ["NUMBA_CACHE_DIR"]).glob(f"**/*.{kernel}-*.nbi")):
+    if not kernels.is_cached(LAST_KERNEL):
         tell("Compiling kernels, once: about 20 s.")
+        from treefolio.sweep.warm import warm  # noqa: PLC0415 - heavy
+
+        warm()
 
 
 def handles(found: Sequence[Mapping[str, object]]) -> None:

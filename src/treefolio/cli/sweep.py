@@ -85,7 +85,7 @@ def plan(
         raise SpaceError(
             "nothing varies", hint="Add --vary NAME=SPEC; `treefolio inspect` lists variables and handles."
         )
-    show.compiling("sweep_rows")
+    show.compile_kernels()
     question = asker(opened, {**space.axes, **{name: (value,) for name, value in space.fixed.items()}})
     with blaming_values():
         return answer(

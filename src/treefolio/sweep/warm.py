@@ -1,8 +1,8 @@
 """Compiles all kernels ahead of their first use, on two cores: ``python -m treefolio.sweep.warm``.
 
 Numba compiles a function when it is first called, and keeps it in the user's cache. The first run of a new
-version would so take half a minute on one core; here a second process compiles indicators and metrics while
-this one compiles the engine, and then the loop of sweeps that calls all of them. Nothing is computed.
+version would so take half a minute on one core; here a second process compiles indicators and the interpreter
+while this one compiles trading and metrics, and then the loop of sweeps that calls all of them.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from treefolio.engine.holdings import mark_needed, update
 from treefolio.engine.interpret import execute
 from treefolio.engine.portfolios import cut_back, rehash
 from treefolio.engine.run import Window
+from treefolio.engine.sight import shares_of
 from treefolio.engine.simulate import make_rules, rebalancing_sessions, simulate
 from treefolio.engine.tables import empty_tables
 from treefolio.engine.trading import Market, show_targets, trade_root
@@ -29,7 +30,7 @@ from treefolio.graph.build import build
 from treefolio.graph.plan import make_plan
 from treefolio.indicators import compute
 from treefolio.market.panel import Panel
-from treefolio.metrics import measure
+from treefolio.metrics import METRICS, measure
 from treefolio.strategy.tree import Asset, Reading, Strategy
 from treefolio.strategy.tree import If as Choice
 from treefolio.sweep.block import Worker, frame_of, sweep_rows
@@ -80,41 +81,34 @@ def toy() -> Prepared:
 
 
 def compile_apart() -> None:
-    """What the second process compiles: indicators and metrics."""
+    """What the second process compiles: indicators, and the interpreter that calls them."""
+    machine = Machine(toy())
+    program, state = machine.program, machine.state
     compute("rsi", {"close": np.linspace(1.0, 2.0, SESSIONS)}, (10,))
-    prepared = toy()
-    frame = frame_of(prepared)
-    desk = Machine(prepared).desk
-    row = np.empty(len(desk.returns))
-    compile_for(measure, desk.returns, desk.activity, frame.marks, row, row)
+    compile_for(execute, program, state, 0)
+    compile_for(mark_needed, program, state, machine.holdings, np.zeros(1, np.int64))
+    compile_for(shares_of, program, state, 0, 0)
 
 
 def warm() -> None:
-    """Compiles every kernel that runs and sweeps use."""
+    """Compiles every kernel that runs, sweeps and traces use."""
     apart = subprocess.Popen([sys.executable, "-m", "treefolio.sweep.warm", _APART])
     prepared = toy()
-    worker = Worker(prepared, frame_of(prepared))
+    frame = frame_of(prepared)
+    worker = Worker(prepared, frame)
     machine, market, rules = worker.machine, prepared.market, prepared.rules
-    program, state, holdings, store, desk = (
-        machine.program,
-        machine.state,
-        machine.holdings,
-        machine.store,
-        machine.desk,
-    )
-    compile_for(mark_needed, program, state, holdings, np.zeros(1, np.int64))
+    program, state, holdings, store = machine.program, machine.state, machine.holdings, machine.store
+    desk, book = machine.desk, machine.desk.book
+    prices, portfolios = market.close, np.zeros(SESSIONS, np.int32)
     compile_for(update, program, state, holdings, store, 0)
-    root, portfolios = np.zeros(SESSIONS), np.zeros(SESSIONS, np.int32)
-    compile_for(trade_root, root, portfolios, store, market, rules, desk, 0)
+    compile_for(simulate, rules, book, store, portfolios, market.looks, prices, prices, desk.tally)
+    compile_for(trade_root, np.zeros(SESSIONS), portfolios, store, market, rules, desk, 0)
     compile_for(show_targets, store, portfolios, np.zeros((SESSIONS, 1)))
-    prices = market.close
-    book, tally = desk.book, desk.tally
-    compile_for(simulate, rules, book, store, portfolios, market.looks, prices, prices, tally)
     compile_for(rehash, store)
     compile_for(cut_back, store)
+    compile_for(measure, desk.returns, desk.activity, frame.marks, worker.scratch, np.empty(len(METRICS)))
     apart.wait()
     compile_for(execute, program, state, 0)
-    worker.measure(np.zeros((0, 0), np.int64))
     compile_for(sweep_rows, *worker.arguments(np.zeros((1, 0), np.int64), np.zeros(1, np.int64)))
 
 
