@@ -203,7 +203,7 @@ def test_a_default_benchmark_that_is_not_there_is_a_note(program: Program, tmp_p
 
 def test_made_up_prices_are_labelled(program: Program, strategy: Path, tmp_path: Path) -> None:
     """On the screen, in the manifest and in the report."""
-    flags = ["--synthetic", "--seed", "5", "--start", "2023-01-03"]
+    flags = ["--synthetic", "--market-seed", "5", "--start", "2023-01-03"]
     said = done(program("run", strategy, *flags, "--out", tmp_path / "run")).out
     assert "SYNTHETIC" in said
     assert json.loads((tmp_path / "run" / "manifest.json").read_text())["prices"]["synthetic"] is True

@@ -140,7 +140,7 @@ MISUSES = {
     "skip without start": (["--synthetic", "--missing", "skip"], "Add --start"),
     "unknown empty": (["--synthetic", "--empty", "x"], "redistribute"),
     "unknown engine": (["--synthetic", "--engine", "fast"], "compiled, reference"),
-    "negative seed": (["--synthetic", "--seed", "-1"], "seed"),
+    "negative seed": (["--synthetic", "--market-seed", "-1"], "seed"),
     "unknown handle": (["--synthetic", "--set", "c1.treshold=5"], "Did you mean c1.threshold?"),
     "unknown variable": (["--synthetic", "--set", "hot=5"], "no variable 'hot'"),
     "set without value": (["--synthetic", "--set", "c1.window"], "NAME=VALUE"),

@@ -387,6 +387,10 @@ REFUSED: list[tuple[Map, str]] = [
     ({"step": "if", "children": [otherwise(asset("A"))]}, "0 conditions and 1 else"),
     ({"step": "if", "children": [case(**FIXED), case(**FIXED)]}, "2 conditions"),
     ({"step": "if", "children": [asset("A")]}, "no if-child"),
+    (
+        {"step": "if", "children": [{**case(**FIXED), "is-else-condition?": "false"}, otherwise()]},
+        "must be true or false",
+    ),
     ({"step": "if", "children": [case(**{**FIXED, "comparator": "above"}), otherwise()]}, '"above"'),
     ({"step": "if", "children": [case(**{**FIXED, "rhs-val": "lots"}), otherwise()]}, "rhs-val"),
     ({"step": "if", "children": [case(**{**RSI, "rhs-val": "QQQ"}), otherwise()]}, "rhs-val"),

@@ -139,6 +139,14 @@ def test_size_is_limited(tmp_path: Path) -> None:
         formats.read_text(JSON, limits=limits)
 
 
+@pytest.mark.parametrize("text", ["tree: [A, B, [C, D]]", '{"tree": ["A", "B", ["C", "D"]]}', JSON])
+def test_the_number_of_nodes_is_limited_in_every_format(text: str) -> None:
+    """The native form included."""
+    assert formats.read_text(text, limits=formats.Limits(nodes=6)).strategy.root
+    with pytest.raises(LimitError):
+        formats.read_text(text, limits=formats.Limits(nodes=1))
+
+
 def test_half_a_surrogate_pair_is_no_text() -> None:
     """Text that cannot be written as UTF-8 is refused at the door."""
     with pytest.raises(FormatError):

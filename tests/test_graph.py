@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from treefolio.errors import StrategyError
+from treefolio.errors import SpaceError, StrategyError
 from treefolio.formats import read
 from treefolio.graph import build as building
 from treefolio.graph.build import build
@@ -306,6 +306,13 @@ def test_every_value_of_a_variable_is_checked(
     with pytest.raises(StrategyError) as caught:
         check(grammar(node), {"v": values})
     assert message in caught.value.message
+
+
+def test_a_variable_without_values_is_refused() -> None:
+    """By its name."""
+    graph = graph_of("{name: X, variables: {n: [5, 10]}, tree: {if: 'rsi(A, $n) > 50', then: A, else: B}}")
+    with pytest.raises(SpaceError, match=r"the variable \$n has no value"):
+        check(graph, NOTHING)
 
 
 @pytest.mark.parametrize("root", [1, 2])

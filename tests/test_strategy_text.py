@@ -403,6 +403,15 @@ def test_depth_is_limited() -> None:
                 text.parse(whole, SIGNATURES, limits=limits)
 
 
+def test_brackets_that_never_end_are_refused_where_the_limit_is() -> None:
+    """Not at the end of the text: the YAML parser's time grows with the square of the nesting."""
+    with pytest.raises(LimitError, match="25,000 levels") as caught:
+        text.parse("tree: " + "[" * 120_000, SIGNATURES)
+    assert caught.value.line == 1
+    assert caught.value.column is not None
+    assert caught.value.column < 26_000
+
+
 @pytest.mark.parametrize("kind", ["nodes", "conditions"])
 def test_aliases_that_multiply_are_refused(kind: str) -> None:
     """Forty doublings by aliases are a LimitError at once; a few are shared, not copied."""

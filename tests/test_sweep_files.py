@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import resource
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -26,6 +25,7 @@ def left(folder: Path) -> list[str]:
 @contextmanager
 def room(size: int) -> Iterator[None]:
     """Files may have this many bytes: writing beyond fails half-way, as on a full disk."""
+    resource = pytest.importorskip("resource", reason="a limit on the size of files needs Unix")
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
     try:
@@ -86,6 +86,8 @@ def test_text_is_written_as_it_is(tmp_path: Path) -> None:
     ("number", "message"),
     [
         (errno.ENOSPC, "the disk is full; {} is incomplete"),
+        (errno.EDQUOT, "the system allows no more to be written; {} is incomplete"),
+        (errno.EFBIG, "the system allows no more to be written; {} is incomplete"),
         (errno.EACCES, "no permission to write {}"),
         (errno.EPERM, "no permission to write {}"),
         (errno.EROFS, "no permission to write {}"),

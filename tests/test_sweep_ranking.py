@@ -88,6 +88,14 @@ def test_a_condition_that_cannot_be_read_is_refused(where: str) -> None:
     assert "\n" not in caught.value.message
 
 
+def test_a_condition_on_an_unknown_column_offers_the_nearest() -> None:
+    """Without a list of all the columns there are."""
+    with pytest.raises(UsageError) as caught:
+        top(ROWS, by="sharpe", where="max_drawdwn < 0.3")
+    assert caught.value.message == "the condition 'max_drawdwn < 0.3' names an unknown column, 'max_drawdwn'"
+    assert caught.value.hint == "Did you mean max_drawdown?"
+
+
 @pytest.mark.parametrize(
     ("by", "message", "hint"),
     [

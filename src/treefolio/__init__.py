@@ -54,6 +54,7 @@ if TYPE_CHECKING:
     from treefolio.strategy.build import weighted as weighted
     from treefolio.strategy.tree import Strategy as Strategy
     from treefolio.strategy.tree import Variable as Variable
+    from treefolio.sweep.assignments import Sample as Sample
     from treefolio.sweep.many import Swept as Swept
     from treefolio.sweep.single import Result as Result
 
@@ -64,6 +65,7 @@ __all__ = [
     "Import",
     "Panel",
     "Result",
+    "Sample",
     "Strategy",
     "Swept",
     "TreefolioError",
@@ -134,6 +136,7 @@ _HOMES = {
     "Import": "treefolio.formats",
     "Panel": "treefolio.market.panel",
     "Result": "treefolio.sweep.single",
+    "Sample": "treefolio.sweep.assignments",
     "Strategy": "treefolio.strategy.tree",
     "Swept": "treefolio.sweep.many",
     "TreefolioError": "treefolio.errors",

@@ -8,6 +8,7 @@ from __future__ import annotations
 import datetime as dt
 import os
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Executor
 from dataclasses import replace
 from pathlib import Path
 from typing import TypeAlias
@@ -23,9 +24,10 @@ from treefolio.market.panel import Panel
 from treefolio.strategy.build import reading
 from treefolio.strategy.tree import NumberLike, Reading, Strategy, Word
 from treefolio.sweep import ask, single
+from treefolio.sweep.assignments import Sample, open_selection
 from treefolio.sweep.many import Progress, Swept, plan_sweep
 from treefolio.sweep.single import Engine, Result
-from treefolio.sweep.space import Value, open_strategy
+from treefolio.sweep.space import Value
 
 StrategyLike: TypeAlias = "Strategy | Import | str | Path"
 PricesLike: TypeAlias = "Panel | str | Path | Sequence[str | Path]"
@@ -76,30 +78,40 @@ def sweep(
     missing: Missing = "error",
     execution: Execution | None = None,
     set: Mapping[str, Value] | None = None,  # noqa: A002 - the word of the command line, --set
+    space: str | Path | None = None,
+    sample: Sample | None = None,
     latest_start: Day = None,
     threads: int | None = None,
+    executor: Executor | None = None,
     out: str | Path | None = None,
     resume: bool = False,
     progress: Callable[[Progress], None] | None = None,
 ) -> Swept:
-    """Every combination of some values.
+    """Every combination of some values, those that a file lists, or a sample.
 
     Args:
         vary: variable or handle → values, or ``70:85:1``. Declared variables with several values vary too.
-        threads: None for one per processor.
+        space: a CSV or Parquet file instead: a column per variable, a row per combination.
+        sample: draws some combinations instead of taking all.
+        threads: how many ranges of rows are computed at once; None for one per processor.
+        executor: computes them elsewhere than on threads of this process: a ProcessPoolExecutor that spawns,
+            or a Dask client's (``client.get_executor()``); then ``threads`` is best its number of workers.
         out: a folder for the files of a sweep; None keeps the rows in memory.
         progress: called after each part, on the calling thread.
 
     The other arguments are those of `run`.
     """
+    if space is not None and sample is not None:
+        raise UsageError("space and sample exclude each other", hint="Give one of them.")
+    select = sample if space is None else Path(space)
     tree = ask.load(strategy).strategy
-    opened, space = open_strategy(tree, vary or {}, set or {}, SIGNATURES)
-    axes = {**space.axes, **{name: (value,) for name, value in space.fixed.items()}}
+    opened, chosen = open_selection(tree, vary or {}, set or {}, select)
+    axes = {**chosen.axes, **{name: (value,) for name, value in chosen.fixed.items()}}
     question = _question(opened, prices, axes, start, end, benchmark, missing, execution)
     latest = _day(latest_start, "latest_start")
     planned, notes = ask.answer(
         question,
-        lambda asked: plan_sweep(tree, asked, vary=vary, fix=set, latest_start=latest),
+        lambda asked: plan_sweep(tree, asked, vary=vary, fix=set, select=select, latest_start=latest),
         wished=_wished(benchmark),
     )
     swept = planned.run(
@@ -107,6 +119,7 @@ def sweep(
         threads=threads or os.cpu_count() or 1,
         resume=resume,
         progress=progress,
+        executor=executor,
     )
     return replace(swept, notes=(*swept.notes, *notes))
 
@@ -144,7 +157,15 @@ def _question(
     else:
         files = [prices] if isinstance(prices, str | Path) else prices
         source = ask.Source(files=tuple(map(Path, files)))
-        panel = ask.panel_for(source, strategy, axes, missing=missing, benchmark=benchmark, end=last)
+        panel = ask.panel_for(
+            source,
+            strategy,
+            axes,
+            missing=missing,
+            benchmark=benchmark,
+            end=last,
+            opens=execution is not None and execution.fill == "next_open",
+        )
     return Question(
         panel=panel,
         start=_day(start, "start"),

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from treefolio.cli.flags import Period, Prices, Trading
+from treefolio.cli.flags import Period, Prices, Selection, Trading
 from treefolio.errors import StrategyError, UsageError
 
 if TYPE_CHECKING:
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from treefolio.graph.plan import Axes
     from treefolio.strategy.tree import Strategy
     from treefolio.sweep.ask import Source, Value
+    from treefolio.sweep.assignments import Sample
 
 MISSING = ("error", "skip")
 EMPTY = ("redistribute", "cash")
@@ -86,8 +87,30 @@ def source(flags: Prices) -> Source:
         files=tuple(flags.prices),
         price_column=flags.price_column,
         columns=pairs(flags.column, "--column"),
-        seed=flags.seed if flags.synthetic else None,
+        seed=flags.market_seed if flags.synthetic else None,
     )
+
+
+def selection(flags: Selection) -> Path | Sample | None:
+    """A file of combinations, a sample to draw, or None for all.
+
+    Raises:
+        UsageError: both, or a detail of a sample without one. SpaceError: a sample that cannot be.
+    """
+    from treefolio.sweep.assignments import Sample  # noqa: PLC0415 - heavy
+
+    if flags.sample is None:
+        for flag, given in (("--seed", flags.seed), ("--sample-method", flags.sample_method)):
+            if given is not None:
+                raise UsageError(
+                    f"{flag} is of a sample, and none is asked for",
+                    hint="Add --sample N; the made-up market's seed is --market-seed.",
+                )
+        return flags.space
+    if flags.space is not None:
+        raise UsageError("--space and --sample exclude each other", hint="Give one of them.")
+    method = flags.sample_method or "random"
+    return Sample(count=flags.sample, seed=flags.seed or 0, method=method)  # type: ignore[arg-type]  # checked
 
 
 def execution(flags: Trading) -> Execution:
@@ -181,6 +204,7 @@ class Asker:
             missing=self.missing,  # type: ignore[arg-type]  # it is one of them
             benchmark=self.benchmark,
             end=self.end,
+            opens=self.execution.fill == "next_open",
         )
         return Question(
             panel=panel,

@@ -41,7 +41,7 @@ class Prices:
         list[str], Option(metavar="OURS=THEIRS", help="A column that the files call otherwise; repeatable.")
     ] = field(default_factory=list)
     synthetic: Annotated[bool, Option("--synthetic", help="A made-up market instead of files.")] = False
-    seed: Annotated[int, Option(metavar="N", help="Of the made-up market.")] = 7
+    market_seed: Annotated[int, Option(metavar="N", help="Of the made-up market.")] = 7
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,6 +78,21 @@ class Trading:
     capital: Annotated[float, Option(metavar="USD", help="At the start.")] = 100_000.0
     whole_shares: Annotated[bool, Option("--whole-shares", help="No fractions of shares.")] = False
     cash_rate: Annotated[float, Option(metavar="X", help="What cash earns a year: 0.05 is 5 %.")] = 0.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Selection:
+    """Which combinations of a space, when not all."""
+
+    space: Annotated[
+        Path | None,
+        Option(metavar="FILE", help="CSV or Parquet: a column per variable, a row per combination."),
+    ] = None
+    sample: Annotated[int | None, Option(metavar="N", help="As many combinations, drawn from all.")] = None
+    seed: Annotated[int | None, Option(metavar="S", help="Of the sample [0].")] = None
+    sample_method: Annotated[
+        str | None, Option(metavar="random|latin", help="latin spreads them over every variable [random].")
+    ] = None
 
 
 def spread(verb: Callable[..., int]) -> Callable[..., int]:

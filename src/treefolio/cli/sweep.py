@@ -7,20 +7,33 @@ import signal
 import sys
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from concurrent.futures import BrokenExecutor
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 from typer import Option
 
 from treefolio.cli import fail, show
-from treefolio.cli.asked import Asker, blaming_values, day, imported
-from treefolio.cli.flags import Out, Period, Prices, Sets, StrategyFile, Threads, Trading, spread
+from treefolio.cli.asked import Asker, blaming_values, day, imported, selection
+from treefolio.cli.flags import (
+    Out,
+    Period,
+    Prices,
+    Selection,
+    Sets,
+    StrategyFile,
+    Threads,
+    Trading,
+    spread,
+)
 from treefolio.cli.run import EngineName
-from treefolio.errors import SpaceError, UsageError
+from treefolio.errors import SpaceError, TreefolioError, UsageError
 
 if TYPE_CHECKING:
+    from treefolio.sweep.assignments import Sample
     from treefolio.sweep.many import Planned, Progress, Swept
+    from treefolio.sweep.space import Space
 
 BEST = 5
 Varied = Annotated[
@@ -36,10 +49,14 @@ def verb(
     prices: Prices,
     period: Period,
     trading: Trading,
+    selected: Selection,
     vary: Varied = None,
     sets: Sets = None,
     engine: EngineName = "compiled",
     threads: Threads = 0,
+    processes: Annotated[
+        bool, Option("--processes", help="As many processes as --threads says, instead of threads.")
+    ] = False,
     resume: Annotated[bool, Option("--resume", help="Go on with an interrupted sweep.")] = False,
     latest_start: Annotated[
         str | None, Option(metavar="DATE", help="Skip combinations that need a later start.")
@@ -55,9 +72,11 @@ def verb(
 
     if not resume:
         require_free(out)
-    planned, notes = plan(strategy, prices, period, trading, vary or [], sets or [], latest_start)
-    announce(planned, threads, (*planned.prepared.notes, *notes))
-    swept = work(planned, out, threads=threads, resume=resume)
+    planned, notes = plan(
+        strategy, prices, period, trading, vary or [], sets or [], latest_start, selection(selected)
+    )
+    announce(planned, threads, (*planned.prepared.notes, *notes), processes)
+    swept = work(planned, out, threads=threads, resume=resume, processes=processes)
     return finish(swept, planned, out)
 
 
@@ -69,18 +88,18 @@ def plan(
     vary: list[str],
     sets: list[str],
     latest_start: str | None = None,
+    select: Path | Sample | None = None,
 ) -> tuple[Planned, tuple[str, ...]]:
     """The sweep that the flags ask for, ready to begin, and notes on it."""
-    from treefolio.indicators import SIGNATURES  # noqa: PLC0415 - heavy
     from treefolio.sweep.ask import answer, pairs, values  # noqa: PLC0415 - heavy
+    from treefolio.sweep.assignments import open_selection  # noqa: PLC0415 - heavy
     from treefolio.sweep.many import plan_sweep  # noqa: PLC0415 - heavy
-    from treefolio.sweep.space import open_strategy  # noqa: PLC0415 - heavy
 
     asker = Asker(prices, period, trading)
     latest = day(latest_start, "--latest-start")
     specs, fixed = pairs(vary, "--vary"), values(sets)
     tree = imported(path, period.empty).strategy
-    opened, space = open_strategy(tree, specs, fixed, SIGNATURES)
+    opened, space = open_selection(tree, specs, fixed, select)
     if not space.axes:
         raise SpaceError(
             "nothing varies", hint="Add --vary NAME=SPEC; `treefolio inspect` lists variables and handles."
@@ -90,46 +109,67 @@ def plan(
     with blaming_values():
         return answer(
             question,
-            lambda asked: plan_sweep(tree, asked, vary=specs, fix=fixed, latest_start=latest),
+            lambda asked: plan_sweep(tree, asked, vary=specs, fix=fixed, select=select, latest_start=latest),
             wished=asker.wished,
         )
 
 
-def announce(planned: Planned, threads: int, notes: tuple[str, ...]) -> None:
+def announce(planned: Planned, threads: int, notes: tuple[str, ...], processes: bool = False) -> None:
     """What is about to be done and what it will take, before it is done."""
     estimate = planned.estimate(threads)
+    worker = ("process" if processes else "thread") + ("" if threads == 1 else "es" if processes else "s")
     prepared = planned.prepared
     show.say(prepared.strategy.name, style="bold")
     if prepared.panel.synthetic:
         show.say(show.SYNTHETIC, style="bold yellow")
-    sizes = " × ".join(f"{name} {len(values):,}" for name, values in planned.space.axes.items())
     window = prepared.window
-    show.say(f"{estimate.combinations:,} combinations: {sizes}")
+    show.say(combinations(planned.space))
     show.say(
         f"{prepared.sessions[0]} to {prepared.sessions[-1]}, {window.sessions:,} sessions; "
         f"the start: {window.cause}"
     )
-    plural = "s" if threads > 1 else ""
     show.say(
-        f"Estimate: {show.duration(estimate.seconds)} on {threads} thread{plural}, "
+        f"Estimate: {show.duration(estimate.seconds)} on {threads} {worker}, "
         f"{show.megabytes(estimate.bytes)} of memory"
     )
     show.notes(notes)
 
 
-def work(planned: Planned, out: Path, *, threads: int, resume: bool) -> Swept:
+def combinations(space: Space) -> str:
+    """How many there are, of which grid, and how they were chosen."""
+    sizes = " × ".join(f"{name} {len(values):,}" for name, values in space.axes.items())
+    if space.origin is None:
+        return f"{space.size:,} combinations: {sizes}"
+    from treefolio.sweep.assignments import described  # noqa: PLC0415 - heavy
+
+    return f"{space.size:,} of {space.grid:,} combinations, {described(space.origin)}: {sizes}"
+
+
+def work(planned: Planned, out: Path, *, threads: int, resume: bool, processes: bool = False) -> Swept:
     """The finished sweep.
 
     Raises:
         Halted: Ctrl-C; what is done is kept.
+        TreefolioError: a process of the sweep ended before its time; what is done is kept.
     """
     from treefolio.sweep.many import Stopped  # noqa: PLC0415 - heavy
+    from treefolio.sweep.remote import processes as pool  # noqa: PLC0415 - heavy
 
-    with _bar(planned.space.size) as progress, _stoppable() as stop:
+    with ExitStack() as stack:
+        progress = stack.enter_context(_bar(planned.space.size))
+        stop = stack.enter_context(_stoppable())
+        executor = stack.enter_context(pool(threads)) if processes else None
         try:
-            return planned.run(out, threads=threads, resume=resume, progress=progress, stop=stop)
+            return planned.run(
+                out, threads=threads, resume=resume, progress=progress, stop=stop, executor=executor
+            )
         except Stopped as error:
             raise fail.Halted(error.message, hint=error.hint) from None
+        except BrokenExecutor:
+            raise TreefolioError(
+                "a process of the sweep ended before its time",
+                hint=f"What is done is kept in {out}: --resume goes on; fewer --threads need less memory.",
+            ) from None
 
 
 @contextmanager

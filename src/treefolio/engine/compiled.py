@@ -2,8 +2,9 @@
 
 1. `prepare` builds the graph (`graph.build`), checks it (`graph.check`), finds the window (`window`), makes
    the plan (`graph.plan`) and fills the shared tables (`tables`).
-2. `record` runs one combination and keeps its curve, weights and trades; `treefolio.sweep.block` runs many
-   and keeps their metrics. Both execute the main program (`interpret`) and trade its root (`trading`).
+2. `record` runs a strategy whose variables are bound and keeps its curve, weights and trades;
+   `treefolio.sweep.block` runs many combinations and keeps their metrics. Both execute the main program
+   (`interpret`) and trade its root (`trading`).
 
 A run is a sweep of one: the same kernels make the same bits.
 """
@@ -25,7 +26,7 @@ from treefolio.engine.interpret import execute
 from treefolio.engine.portfolios import Numbers, cut_back, enlarged
 from treefolio.engine.run import Missing, Run, Trades, Window
 from treefolio.engine.simulate import Rules, make_rules, rebalancing_sessions, simulate
-from treefolio.engine.tables import Tables, choose, fill_tables, forward_returns
+from treefolio.engine.tables import Tables, fill_tables, forward_returns
 from treefolio.engine.trading import (
     DONE,
     NO_CULPRIT,
@@ -286,10 +287,9 @@ STORE_LIMIT = 1 << 18
 """A thread's store is cut back, not enlarged, from this many portfolios on."""
 
 
-def execute_once(prepared: Prepared, machine: Machine, chosen: Choices | None) -> tuple[Floats, Numbers]:
-    """Executes one combination: the root's returns (T,), and its portfolios (n,) in the window."""
+def execute_once(prepared: Prepared, machine: Machine) -> tuple[Floats, Numbers]:
+    """Executes a strategy without variables: the root's returns (T,), its portfolios (n,) in the window."""
     tables, state, holdings = prepared.tables, machine.state, machine.holdings
-    choose(state, tables, np.zeros(len(prepared.axes), np.int64) if chosen is None else chosen)
     execute(machine.program, state, 0)
     while not update(machine.program, state, holdings, machine.store, 0):
         machine.make_room(progress=False)
@@ -306,15 +306,15 @@ def targets_of(prepared: Prepared, machine: Machine, portfolios: Numbers) -> Flo
     return targets
 
 
-def decisions(prepared: Prepared, chosen: Choices | None = None) -> Floats:
+def decisions(prepared: Prepared) -> Floats:
     """(n, A) what the tree decides on every session of the window, whether it is traded or not."""
     machine = Machine(prepared)
-    _, portfolios = execute_once(prepared, machine, chosen)
+    _, portfolios = execute_once(prepared, machine)
     return targets_of(prepared, machine, portfolios)
 
 
-def record(prepared: Prepared, chosen: Choices | None = None) -> Run:
-    """Runs one combination (the position of each variable's value) and keeps everything.
+def record(prepared: Prepared) -> Run:
+    """Runs a strategy without variables and keeps everything.
 
     Raises:
         RunError: something that is held has no price on a session.
@@ -322,7 +322,7 @@ def record(prepared: Prepared, chosen: Choices | None = None) -> Run:
     market, rules = prepared.market, prepared.rules
     machine = Machine(prepared, record=True)
     desk = machine.desk
-    returns, portfolios = execute_once(prepared, machine, chosen)
+    returns, portfolios = execute_once(prepared, machine)
     bad = trade_root(returns, portfolios, machine.store, market, rules, desk, prepared.window.first)
     if bad != DONE:
         raise fault(prepared, bad, {})

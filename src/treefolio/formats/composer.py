@@ -237,7 +237,9 @@ class _Reader:
             if not isinstance(child, dict) or child.get("step") != "if-child":
                 self.desk.unsupported("an if holds something that is no if-child", place)
             cases.append(child)
-        elses = [bool(case.get("is-else-condition?")) for case in cases]
+        elses = [
+            flag(case.get("is-else-condition?"), self.desk, place, "is-else-condition?") for case in cases
+        ]
         if elses.count(False) != 1 or elses.count(True) > 1:
             self.desk.unsupported(
                 f"an if has {elses.count(False)} conditions and {elses.count(True)} else branches",

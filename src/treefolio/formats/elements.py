@@ -172,14 +172,13 @@ class _Reader:
         return Branches(seeds, lambda items: self.named(element, _shared(as_nodes(items), weights), place))
 
     def gate(self, element: dict[str, object], place: Place) -> Branches:
-        mode = element.get("conditionMode", "if")
-        join = word(mode, _MODES, self.desk, place, "the conditionMode")
+        join = word(element.get("conditionMode", "if"), _MODES, self.desk, place, "the conditionMode")
         listed = sequence(element.get("conditions"), self.desk, place, "the conditions")
         if not listed and element.get("condition") is not None:
             listed = [element["condition"]]
         if not listed:
             self.desk.fail("the gate has no condition", place, hint="A gate needs a condition.")
-        if mode == "if" and len(listed) > 1:
+        if join is _MODES["if"] and len(listed) > 1:
             self.desk.note("ignored", "in mode if, conditions after the first have no effect", place)
             listed = listed[:1]
         conditions = [

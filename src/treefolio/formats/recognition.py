@@ -26,6 +26,7 @@ from treefolio.formats.quantmage import read_quantmage
 from treefolio.formats.report import Report
 from treefolio.formats.scalars import shown
 from treefolio.indicators import SIGNATURES
+from treefolio.strategy import Limits as TreeLimits
 from treefolio.strategy import text as native
 from treefolio.strategy.json_text import BOM, parse_json
 from treefolio.strategy.tree import Strategy
@@ -186,7 +187,8 @@ def _from_native(text: str, desk: Desk) -> tuple[Strategy, str]:
         raise FormatError(
             f"the format is not known: this is {found}", source=desk.source, hint=hint or _KNOWN
         )
-    return native.parse(text, SIGNATURES, source=desk.source), NATIVE
+    limits = TreeLimits(items=desk.limits.nodes)
+    return native.parse(text, SIGNATURES, source=desk.source, limits=limits), NATIVE
 
 
 def _from_value(value: object, desk: Desk, depth: int, kind: str) -> tuple[Strategy, str]:

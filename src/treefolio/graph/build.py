@@ -130,10 +130,10 @@ def _group(built: Built, item: Group) -> int:
 
 def _mix(graph: Graph, children: tuple[int, ...], weights: tuple[float | Var, ...]) -> int:
     """A weighted sum; weights that hold a variable are renormalised where they are known."""
-    if len(children) == 1:
-        return children[0]
     if any(isinstance(w, Var) for w in weights):
         return graph.add(Op.MIX, children, (1, *weights))
+    if len(children) == 1:
+        return children[0]
     return graph.add(Op.MIX, children, (0, *weights))
 
 

@@ -7,8 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from treefolio.errors import SpaceError
 from treefolio.graph.graph import Graph, Node
 from treefolio.graph.ops import RULES, Op
+from treefolio.indicators import INDICATORS
 from treefolio.strategy.tree import Var
 
 Values = Mapping[str, Sequence[int | float | str]]
@@ -28,8 +30,16 @@ def variables(graph: Graph) -> list[frozenset[str]]:
 
 
 def choices(param: object, values: Values) -> tuple[int | float | str, ...]:
-    """Every value that a parameter can take."""
+    """Every value that a parameter can take.
+
+    Raises:
+        SpaceError: it is a variable without values.
+    """
     if isinstance(param, Var):
+        if param.name not in values:
+            raise SpaceError(
+                f"the variable {param} has no value", hint="Bind it, or give the values it may take."
+            )
         return tuple(values[param.name])
     return (param,)  # type: ignore[return-value]  # a parameter that is no variable is its own value
 
@@ -44,6 +54,15 @@ def tickers(graph: Graph, values: Values) -> tuple[set[str], set[str]]:
         elif node.op is Op.READING:
             read.update(str(t) for t in choices(node.params[1], values))
     return held, read
+
+
+def fields(graph: Graph, values: Values) -> set[str]:
+    """The price fields that some indicator of a ticker reads: close, high …"""
+    found: set[str] = set()
+    for node in graph.nodes:
+        if node.op is Op.READING:
+            found.update(f for name in choices(node.params[0], values) for f in INDICATORS[str(name)].inputs)
+    return found
 
 
 def reached(graph: Graph, *roots: int) -> list[bool]:

@@ -2,7 +2,8 @@
 
 A look-back is the only thing that delays a start; every indicator and every holdable ticker counts, be it
 in a condition, among a filter's candidates or in a branch that is never taken. For a sweep the same pass
-works on arrays with one entry for each combination.
+works on arrays with one entry for each combination, a block of them at a time: only the root's start is kept
+of each, so memory does not grow with the size of the graph.
 """
 
 from __future__ import annotations
@@ -23,33 +24,32 @@ from treefolio.strategy.tree import Var
 NEVER = 1 << 40
 Start = int | NDArray[np.int64]
 """A session's position, or one for each combination; NEVER or more where there is no such session."""
+_BLOCK = 1 << 14
+"""Combinations at a time."""
 
 
 @dataclass(slots=True)
 class Starts:
-    """The starts of all nodes of a graph.
+    """When a graph can start, for each combination of its variables.
 
     Attributes:
         choices: (combinations, axes) the position of each variable's value.
-        of: node → its start.
+        of: node → its start, in the first combination.
+        root: the start of the run, in each combination.
     """
 
     graph: Graph
     panel: Panel
     axes: Axes
     choices: NDArray[np.int64]
-    of: list[Start]
-
-    @property
-    def root(self) -> Start:
-        """The start of the run."""
-        return self.of[self.graph.root]
+    of: list[int]
+    root: Start
 
     def cause(self, row: int = 0) -> str:
         """What sets the root's start, in words; for combination ``row`` of a sweep."""
-        k = self.graph.root
+        of, k = _of_one(self.graph, self.panel, self.axes, self.choices[row : row + 1]), self.graph.root
         while self.graph.nodes[k].args:
-            k = max(self.graph.nodes[k].args, key=lambda a: _at(self.of[a], row))
+            k = max(self.graph.nodes[k].args, key=of.__getitem__)
         node = self.graph.nodes[k]
         words = [_word(self._value(param, row)) for param in node.params]
         if node.op is Op.HOLD:
@@ -70,43 +70,62 @@ def _word(param: object) -> str:
     return f"{param:g}" if isinstance(param, float) else str(param)
 
 
-def _at(start: Start, row: int) -> int:
-    return int(start[row]) if isinstance(start, np.ndarray) else start
-
-
 def starts(graph: Graph, panel: Panel, axes: Axes, choices: NDArray[np.int64]) -> Starts:
-    """The starts of all nodes for each combination.
+    """When the graph can start for each combination.
 
     Args:
         choices: (combinations, axes) the position of each variable's value.
     """
+    known: dict[tuple[int, ...], int] = {}
+    root: list[Start] = []
+    for first in range(0, len(choices), _BLOCK):
+        found = _starts(graph, panel, axes, choices[first : first + _BLOCK], known)[graph.root]
+        root.append(found)
+        if isinstance(found, int):  # no variable moves it
+            break
+    of = _of_one(graph, panel, axes, choices[:1])
+    return Starts(graph, panel, axes, choices, of, root[0] if len(root) == 1 else np.concatenate(root))
+
+
+def _of_one(graph: Graph, panel: Panel, axes: Axes, choices: NDArray[np.int64]) -> list[int]:
+    """The start of each node, for a single combination."""
+    found = _starts(graph, panel, axes, choices, {})
+    return [int(start[0]) if isinstance(start, np.ndarray) else start for start in found]
+
+
+def _starts(
+    graph: Graph,
+    panel: Panel,
+    axes: Axes,
+    choices: NDArray[np.int64],
+    known: dict[tuple[int, ...], int],
+) -> list[Start]:
+    """The start of each node for some combinations. ``known`` remembers leaves from call to call."""
     names = list(axes)
-    found: list[Start] = []
 
-    def per_value(node: Node, of: dict[str, object]) -> Start:
-        """The start of a leaf, looked up for each combination of its own variables' values."""
-        own = [name for name in names if any(isinstance(p, Var) and p.name == name for p in node.params)]
-        if not own:
-            return _leaf(panel, node, of)
-        columns = [names.index(name) for name in own]
+    def leaf(k: int, node: Node) -> Start:
+        """Looked up for each combination of its own variables' values."""
+        own = own_variables(node)
+        columns = [v for v, name in enumerate(names) if name in own]
+        if not columns:
+            return _leaf(panel, node, {})
         distinct, inverse = np.unique(choices[:, columns], axis=0, return_inverse=True)
-        starts_of = np.array(
-            [
-                _leaf(panel, node, {name: axes[name][v] for name, v in zip(own, row, strict=True)})
-                for row in distinct
-            ],
-            np.int64,
-        )
-        return starts_of[inverse.reshape(-1)]
+        of_distinct = np.empty(len(distinct), np.int64)
+        for j, positions in enumerate(distinct.tolist()):
+            key = (k, *positions)
+            if key not in known:
+                chosen = {names[v]: axes[names[v]][p] for v, p in zip(columns, positions, strict=True)}
+                known[key] = _leaf(panel, node, chosen)
+            of_distinct[j] = known[key]
+        return of_distinct[inverse.reshape(-1)]
 
-    for node in graph.nodes:
+    found: list[Start] = []
+    for k, node in enumerate(graph.nodes):
         before: Start = 0
         for a in node.args:
             before = _later(before, found[a])
-        if node.op in _OWN:
-            before = before + per_value(node, {})
-        found.append(before)
-    return Starts(graph, panel, axes, choices, found)
+        found.append(before + leaf(k, node) if node.op in _OWN else before)
+    return found
 
 
 def structural(graph: Graph) -> frozenset[str]:

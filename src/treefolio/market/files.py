@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
 
@@ -47,6 +47,7 @@ def read_panel(
     start: date | None = None,
     end: date | None = None,
     columns: Mapping[str, str] | None = None,
+    closes_only: bool = False,
 ) -> Panel:
     """The prices in `paths` as one panel; all its sessions from the first price to the last.
 
@@ -59,6 +60,7 @@ def read_panel(
         tickers: those that are wanted; absent ones are left out (`missing.check_tickers` says so). Default:
         all. start, end: days outside are not read. Indicators settle on history: leave `start` to the run.
         columns: our name → the files' name, such as ``{"date": "Day"}``.
+        closes_only: open, high, low and volume are left out: most strategies do not look at them.
 
     Raises PriceError with the file, and where known the row, ticker and session, when a file cannot be read
     or its prices break a rule; MissingPrices when nothing is left.
@@ -68,6 +70,8 @@ def read_panel(
     taken: dict[str, str] = {}
     for path in map(Path, paths):
         table = open_table(path, price_column=price_column, columns=columns or {})
+        if closes_only:
+            table = replace(table, layout=replace(table.layout, bars={}, raw_close=None, volume=None))
         part = take(table, wanted=wanted, taken=taken, start=start, end=end)
         taken |= dict.fromkeys(part.tickers, table.origin.name)
         parts.append(part)

@@ -20,6 +20,7 @@ from treefolio.report.numerals import UNDEFINED, count, plain, ratio, share, sho
 from treefolio.report.page import cards, page, synthetic_alert
 from treefolio.report.spread import spread_section
 from treefolio.report.summary import SweepSummary, Value, best, column, reasons
+from treefolio.sweep.assignments import described
 
 Floats = NDArray[np.float64]
 
@@ -142,8 +143,10 @@ def _space_section(summary: SweepSummary) -> Html:
         for name, values in summary.variables.items()
     ]
     total = sum(summary.counts.values())
-    part = f", of which {count(total)} ({share(total / full)}) were asked for" if total < full else ""
-    note = f"The grid has {count(full)} combinations{part}."
+    some = f", of which {count(total)} ({share(total / full)}) were asked for" if total < full else ""
+    origin = part(part(summary.manifest, "space"), "listed")
+    how = f" They are {described(origin)}." if origin else ""
+    note = f"The grid has {count(full)} combinations{some}.{how}"
     return section(
         "space", "Space", table(("Variable", "Number", "Values"), rows, kind="left wrap"), note=note
     )

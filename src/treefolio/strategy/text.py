@@ -33,7 +33,7 @@ from treefolio.strategy.tree import (
 from treefolio.strategy.validate import EMPTY_POLICIES, Checker, Limits
 from treefolio.strategy.variables import parse_spec, parse_value
 from treefolio.strategy.write import write
-from treefolio.strategy.yaml_text import from_yaml
+from treefolio.strategy.yaml_text import DEEPEST, from_yaml
 
 __all__ = ["KEYS", "is_json", "parse", "write"]
 
@@ -66,7 +66,7 @@ def parse(
     if is_json(text):
         document = from_json(text, source=source)
     else:
-        document = from_yaml(text, source=source, depth=4 * limits.depth)
+        document = from_yaml(text, source=source, depth=min(4 * limits.depth, DEEPEST))
     return _Header(signatures, source, limits).strategy(document)
 
 

@@ -228,8 +228,9 @@ def _changed(item: Item, changes: dict[Path, Scalar], signatures: Signatures | N
             filled = _with_defaults(filled, changes, signatures)
         check_own(filled)
     except StrategyError as error:
-        names = ", ".join(f"{path[-1]} = {value!r}" for path, value in changes.items())
-        raise SpaceError(f"{error.message} (with {names})", hint=error.hint) from None
+        chosen = {slot.value: changes[slot.path] for slot in slots(item) if slot.path in changes}
+        words = ", ".join(f"{variable} = {value!r}" for variable, value in chosen.items())
+        raise SpaceError(f"{error.message} (with {words})", hint=error.hint) from None
     return filled
 
 

@@ -20,7 +20,11 @@ _LOADER: Any = getattr(
 )  # libyaml where the wheel has it: ten times faster
 
 
-def from_yaml(text: str, *, source: str | None = None, depth: int = 100_000) -> Document:
+DEEPEST = 25_000
+"""Lists and mappings within each other: the parser's time grows with the square of it, here to a second."""
+
+
+def from_yaml(text: str, *, source: str | None = None, depth: int = DEEPEST) -> Document:
     """The document that a YAML text holds.
 
     Args:
@@ -99,6 +103,7 @@ class _Reader:
                 source=self.source,
                 line=line,
                 column=column,
+                hint="Write a deeper strategy as JSON.",
             )
 
     def _put(self, value: Document, mark: Any) -> None:

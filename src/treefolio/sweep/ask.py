@@ -21,7 +21,7 @@ from treefolio.engine.window import used_at
 from treefolio.errors import FormatError, MissingPrices, SpaceError, UsageError, did_you_mean
 from treefolio.formats import Import, read
 from treefolio.graph.build import build
-from treefolio.graph.derive import tickers
+from treefolio.graph.derive import fields, tickers
 from treefolio.graph.plan import Axes
 from treefolio.indicators import SIGNATURES
 from treefolio.market.files import read_panel, read_tickers
@@ -127,7 +127,9 @@ class Source:
     columns: Mapping[str, str] = field(default_factory=dict)
     seed: int | None = None
 
-    def panel(self, wanted: Collection[str], end: dt.date | None = None) -> Panel:
+    def panel(
+        self, wanted: Collection[str], end: dt.date | None = None, *, closes_only: bool = False
+    ) -> Panel:
         """Prices of those of the ``wanted`` tickers that there are; all of their history.
 
         Raises:
@@ -135,7 +137,11 @@ class Source:
         """
         if self.seed is None:
             return read_panel(
-                self.files, price_column=self.price_column, tickers=wanted, columns=self.columns
+                self.files,
+                price_column=self.price_column,
+                tickers=wanted,
+                columns=self.columns,
+                closes_only=closes_only,
             )
         last = max(end or SYNTHETIC_END, SYNTHETIC_END)
         known = [name for name in wanted if name in BY_TICKER and BY_TICKER[name].listed <= last]
@@ -162,16 +168,21 @@ def panel_for(
     missing: Missing,
     benchmark: str | None,
     end: dt.date | None = None,
+    opens: bool,
 ) -> Panel:
     """Prices of all that the strategy can hold or read, and of the benchmark.
+
+    Only closes are read when no indicator looks at anything else, and no ``opens`` are needed for fills.
 
     Raises:
         MissingPrices: tickers that the source does not have (``missing="error"``): all of them, where they
             are used, and what could have been meant.
     """
-    held, read_by = tickers(build(strategy).graph, axes)
+    graph = build(strategy).graph
+    held, read_by = tickers(graph, axes)
     needed = held | read_by
-    panel = source.panel(needed | ({benchmark} if benchmark else set()), end)
+    closes_only = not opens and fields(graph, axes) <= {"close"}
+    panel = source.panel(needed | ({benchmark} if benchmark else set()), end, closes_only=closes_only)
     if missing == "error" and any(ticker not in panel for ticker in needed):
         places = used_at(strategy, axes)
         check_tickers(panel, {name: places[name] for name in needed}, known=source.tickers())

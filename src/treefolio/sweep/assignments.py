@@ -19,24 +19,44 @@ from typing import Literal
 import numpy as np
 import polars as pl
 
-from treefolio.errors import SpaceError
+from treefolio.errors import SpaceError, did_you_mean
 from treefolio.indicators import SIGNATURES
 from treefolio.strategy.tree import Strategy
-from treefolio.sweep.space import Choices, Space, Value, open_strategy
+from treefolio.sweep.space import MOST_ROWS, Choices, Space, Value, open_strategy
 
 Method = Literal["random", "latin"]
 METHODS: tuple[Method, ...] = ("random", "latin")
 _ROUNDS = 200
 """Draws in a row that may bring nothing new before a sample is given up."""
+_COUNTED = 1 << 22
+"""Combinations of a grid that is small enough to count what its constraints leave before drawing."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sample:
-    """How many combinations to draw, with which seed, and how."""
+    """How many combinations to draw, with which seed, and how.
+
+    Raises:
+        SpaceError: a number or a method that cannot be.
+    """
 
     count: int
     seed: int = 0
     method: Method = "random"
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.count <= MOST_ROWS:
+            raise SpaceError(
+                f"a sample of {self.count:,} combinations cannot be drawn",
+                hint=f"Ask for at least 1 and at most {MOST_ROWS:,}.",
+            )
+        if self.seed < 0:
+            raise SpaceError(f"the sample's seed is {self.seed}", hint="A seed is a whole number from 0 on.")
+        if self.method not in METHODS:
+            raise SpaceError(
+                f"there is no method {self.method!r} of sampling",
+                hint=did_you_mean(self.method, METHODS) or f"One of {', '.join(METHODS)}.",
+            )
 
 
 def open_selection(
@@ -81,6 +101,8 @@ def read_assignments(path: Path) -> dict[str, list[Value]]:
     Raises:
         SpaceError: it cannot be read, is empty, or has a cell without a value.
     """
+    if path.is_dir():
+        raise SpaceError("is a folder", source=str(path), hint="Name a CSV or Parquet file.")
     try:
         frame = pl.read_parquet(path) if path.suffix.lower() == ".parquet" else pl.read_csv(path)
     except FileNotFoundError:
@@ -140,8 +162,12 @@ def sampled(space: Space, sample: Sample) -> Space:
         SpaceError: fewer than asked for satisfy the constraints, or could be found.
     """
     count = sample.count
-    if count < 1:
-        raise SpaceError(f"a sample needs at least one combination, not {count}")
+    if not space.axes:
+        raise SpaceError(
+            "nothing varies", hint="Add --vary NAME=SPEC; `treefolio inspect` lists variables and handles."
+        )
+    if space.grid <= _COUNTED and count > space.size:
+        raise _too_few(space.size, count)
     draw = _latin if sample.method == "latin" else _random
     rng = np.random.Generator(np.random.PCG64(sample.seed))
     sizes = np.array([len(values) for values in space.axes.values()], np.int64)
@@ -155,13 +181,25 @@ def sampled(space: Space, sample: Sample) -> Space:
         idle = 0 if len(kept) > len(found) else idle + 1
         found = kept[:count]
     if len(found) < count:
-        raise SpaceError(
-            f"only {len(found):,} of the {count:,} combinations asked for could be drawn",
-            hint="Ask for fewer, or sweep the whole space.",
-        )
+        raise _too_few(len(found), count)
     order = np.lexsort(tuple(found[:, v] for v in reversed(range(len(sizes)))))
     origin = {"sample": sample.method, "count": count, "seed": sample.seed}
     return replace(space, listed=np.ascontiguousarray(found[order]), origin=origin)
+
+
+def _too_few(found: int, count: int) -> SpaceError:
+    return SpaceError(
+        f"only {found:,} of the {count:,} combinations asked for could be drawn",
+        hint="Ask for fewer, or sweep the whole space.",
+    )
+
+
+def described(origin: Mapping[str, object]) -> str:
+    """Where the combinations of a space come from, in words: its ``origin``, which the manifest has too."""
+    if "file" in origin:
+        return f"listed in {origin['file']}"
+    kind = "Latin-hypercube" if origin["sample"] == "latin" else "random"
+    return f"a {kind} sample with seed {origin['seed']}"
 
 
 def _random(rng: np.random.Generator, sizes: Choices, count: int) -> Choices:

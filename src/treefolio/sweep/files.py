@@ -16,6 +16,9 @@ from treefolio.errors import OutputError
 
 ROW_GROUP = 65_536
 _LEVEL = 3
+_LIMITS = (errno.EDQUOT, errno.EFBIG)
+_LIMIT_WORDS = ("uota exceeded", "File too large")
+"""A quota, or a limit of the size of files, as the system numbers them and as polars passes them on."""
 
 
 @contextmanager
@@ -26,9 +29,11 @@ def explained(path: Path) -> Iterator[None]:
     except (OSError, pl.exceptions.ComputeError) as error:
         number = getattr(error, "errno", None)
         text = str(error)
-        if number == errno.ENOSPC or "No space left" in text:
+        full = number == errno.ENOSPC or "No space left" in text
+        if full or number in _LIMITS or any(words in text for words in _LIMIT_WORDS):
+            what = "the disk is full" if full else "the system allows no more to be written"
             raise OutputError(
-                f"the disk is full; {path} is incomplete",
+                f"{what}; {path} is incomplete",
                 hint="Make room (a row of a sweep takes about 1 KB), then run again; sweeps take --resume.",
             ) from error
         if number in (errno.EACCES, errno.EPERM, errno.EROFS) or "ermission denied" in text:

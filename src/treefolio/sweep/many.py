@@ -47,7 +47,7 @@ from treefolio.sweep.space import Space, Value
 
 PART_SECONDS = 1.0
 """A range takes about this long, so a stop is noticed, and a crash costs, no more than that."""
-FIRST_RANGE, LARGEST_RANGE = 64, 32_768
+FIRST_RANGE, LARGEST_RANGE = 64, 8_192
 TRIAL_ROWS = 48
 
 
@@ -154,6 +154,8 @@ class Planned:
         identity = manifest(
             self.prepared, engine="compiled", assignment=self.space.fixed, space=self.space.describe()
         )
+        if self.latest_start is not None:
+            identity["latest_start"] = str(self.prepared.panel.sessions[self.latest_start])
         with _folder(out) as folder:
             done = _claim(folder, to_json(identity), self.space.size, resume=resume)
             work = _Work(self, folder, done, threads, progress, stop or threading.Event(), executor)

@@ -7,6 +7,10 @@ import polars as pl
 from treefolio.errors import UsageError, did_you_mean
 from treefolio.metrics import METRICS
 
+_SPELLING = (
+    'Write it like: max_drawdown < 0.3 and sharpe > 1. Columns with a dot need quotes: "c12.window" = 10.'
+)
+
 
 def top(rows: pl.LazyFrame, *, by: str, where: str | None = None, n: int = 20) -> pl.DataFrame:
     """The best ``n`` rows that are ok, best first; ties and rows without the metric in row order.
@@ -37,10 +41,14 @@ def top(rows: pl.LazyFrame, *, by: str, where: str | None = None, n: int = 20) -
     if where is None:
         return best(kept)
     try:
-        return best(kept.filter(pl.sql_expr(where)))
+        condition = pl.sql_expr(where)
+        for name in condition.meta.root_names():
+            if name not in columns:
+                hint = did_you_mean(name, columns.names()) or _SPELLING
+                raise UsageError(f"the condition {where!r} names an unknown column, {name!r}", hint=hint)
+        return best(kept.filter(condition))
     except pl.exceptions.PolarsError as error:
         raise UsageError(
             f"the condition {where!r} cannot be read: {str(error).splitlines()[0]}",
-            hint="Write it like: max_drawdown < 0.3 and sharpe > 1. Columns with a dot need quotes: "
-            '"c12.window" = 10.',
+            hint=_SPELLING,
         ) from None

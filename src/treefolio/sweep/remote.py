@@ -9,7 +9,12 @@ from __future__ import annotations
 
 import datetime as dt
 import hashlib
+import multiprocessing
+import os
 import pickle
+import signal
+import threading
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -70,6 +75,26 @@ def leave(
     path = folder / "job.pickle"
     path.write_bytes(payload)
     return Ticket(path=str(path.resolve()), digest=hashlib.sha256(payload).hexdigest())
+
+
+def processes(count: int) -> ProcessPoolExecutor:
+    """Spawned processes that leave Ctrl-C to the one that started them, and end when that does."""
+    return ProcessPoolExecutor(
+        count, mp_context=multiprocessing.get_context("spawn"), initializer=_attend_parent
+    )
+
+
+def _attend_parent() -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threading.Thread(target=_end_with_parent, name="parent", daemon=True).start()
+
+
+def _end_with_parent() -> None:
+    """Waits for the end of the parent; a pool whose parent was killed would wait for work for ever."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)
 
 
 _known: dict[str, tuple[Worker, Space]] = {}
