@@ -254,6 +254,53 @@ def test_declared_variables_with_several_values_vary_unless_set(
     assert pl.read_parquet(tmp_path / "own" / "rows.parquet")["hot"].to_list() == [60, 70, 80]
 
 
+@pytest.mark.parametrize(("method", "word"), [("random", "random"), ("latin", "Latin-hypercube")])
+def test_a_sample_says_of_how_many(
+    program: Program, strategy: Path, prices: Path, tmp_path: Path, method: str, word: str
+) -> None:
+    """On the screen and in the report; the manifest has the seed, and the same seed the same rows."""
+    flags = ["--vary", "c1.window=5:24:1", "--sample", "8", "--seed", "3", "--sample-method", method]
+    for name in ("a", "b"):
+        called = sweep(program, strategy, prices, tmp_path / name, *flags)
+        assert f"8 of 60 combinations, a {word} sample with seed 3: hot 3 × c1.window 20" in called.out
+        assert "Estimate" in called.out
+    page = (tmp_path / "a" / "report.html").read_text()
+    assert "The grid has 60 combinations, of which 8 (13" in page
+    assert f"They are a {word} sample with seed 3." in page
+    space = json.loads((tmp_path / "a" / "manifest.json").read_text())["space"]
+    assert space["listed"] == {"sample": method, "count": 8, "seed": 3}
+    rows = [(tmp_path / name / "rows.parquet").read_bytes() for name in ("a", "b")]
+    assert rows[0] == rows[1]
+    assert pl.read_parquet(tmp_path / "a" / "rows.parquet").height == 8
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".parquet"])
+def test_a_file_says_which_combinations(
+    program: Program, strategy: Path, prices: Path, tmp_path: Path, suffix: str
+) -> None:
+    """In the file's order, its columns being variables and handles."""
+    wanted = pl.DataFrame({"c1.window": [8, 5, 8], "hot": [61, 75, 79]})
+    path = tmp_path / f"wanted{suffix}"
+    wanted.write_csv(path) if suffix == ".csv" else wanted.write_parquet(path)
+    called = sweep(program, strategy, prices, tmp_path / "sweep", "--space", str(path))
+    assert f"3 of 6 combinations, listed in wanted{suffix}: " in called.out
+    rows = pl.read_parquet(tmp_path / "sweep" / "rows.parquet")
+    assert rows.select(wanted.columns).equals(wanted)
+    assert f"They are listed in wanted{suffix}." in (tmp_path / "sweep" / "report.html").read_text()
+
+
+def test_processes_write_what_threads_write(
+    program: Program, strategy: Path, prices: Path, tmp_path: Path
+) -> None:
+    """``--processes``: as many as ``--threads`` says."""
+    flags = ["--vary", "c1.window=5:24:1"]
+    sweep(program, strategy, prices, tmp_path / "threads", *flags)
+    called = sweep(program, strategy, prices, tmp_path / "processes", *flags, "--processes")
+    assert " on 2 processes, " in called.out
+    for name in ("manifest.json", "rows.parquet", "summary.json"):
+        assert (tmp_path / "threads" / name).read_bytes() == (tmp_path / "processes" / name).read_bytes()
+
+
 def test_every_row_is_the_run_of_its_combination(
     program: Program, strategy: Path, prices: Path, tmp_path: Path
 ) -> None:

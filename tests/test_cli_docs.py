@@ -27,6 +27,7 @@ def test_the_commands_of_the_page_work(
     monkeypatch.chdir(tmp_path)
     write_strategy(tmp_path, STRATEGY, "strategy.yaml")
     write_prices(tmp_path)
+    (tmp_path / "combinations.csv").write_text("hot,c1.window\n65,5\n75,9\n", encoding="utf-8")
     program = Program(capsys)
     assert len(commands()) > 8
     for command in commands():

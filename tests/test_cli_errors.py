@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import threading
+from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 
 import polars as pl
@@ -200,6 +201,21 @@ SPACES = {
     ),
     "the reference engine": (["--vary", "c1.window=5,6", "--engine", "reference"], 2, "--engine"),
     "negative threads": (["--vary", "c1.window=5,6", "--threads", "-1"], 2, "--threads"),
+    "a space and a sample": (["--space", "x.csv", "--sample", "3"], 2, "exclude each other"),
+    "a seed of no sample": (["--vary", "c1.window=5,6", "--seed", "3"], 2, "--market-seed"),
+    "a method of no sample": (["--vary", "c1.window=5,6", "--sample-method", "latin"], 2, "Add --sample"),
+    "an empty sample": (["--vary", "c1.window=5,6", "--sample", "0"], 2, "at least 1"),
+    "a negative seed": (["--vary", "c1.window=5,6", "--sample", "1", "--seed", "-1"], 2, "from 0 on"),
+    "an unknown method": (
+        ["--vary", "c1.window=5,6", "--sample", "1", "--sample-method", "grid"],
+        2,
+        "random, latin",
+    ),
+    "too large a sample": (["--vary", "c1.window=5,6", "--sample", "3"], 2, "only 2 of the 3"),
+    "a sample of nothing": (["--sample", "3"], 2, "nothing varies"),
+    "no such file": (["--space", "nowhere.csv"], 2, "nowhere.csv: there is no such file"),
+    "varied twice": (["--vary", "c1.window=5,6", "--vary", "c1.window=7"], 2, "twice"),
+    "a handle that is not there": (["--vary", "c7.window=5,6"], 2, "c1.window"),
     "a window of 0": (["--vary", "c1.window=0,6"], 1, "--set and --vary"),
     "an unknown ticker": (["--vary", "a1.ticker=TLT,NOPE"], 1, "NOPE"),
 }
@@ -211,6 +227,26 @@ def test_bad_spaces(program: Program, strategy: Path, prices: Path, tmp_path: Pa
     flags, status, part = SPACES[case]
     refused(program("sweep", strategy, "--prices", prices, *flags, "--out", tmp_path / "out"), status, part)
     assert not (tmp_path / "out").exists()
+
+
+def test_a_file_of_combinations_leaves_nothing_to_vary(
+    program: Program, strategy: Path, prices: Path, tmp_path: Path
+) -> None:
+    """Nor has it columns that the strategy does not know: status 2, before the folder is made."""
+    (tmp_path / "space.csv").write_text("c1.window,colour\n5,7\n")
+    flags = ["--prices", prices, "--space", tmp_path / "space.csv", "--out", tmp_path / "out"]
+    refused(program("sweep", strategy, *flags), 2, "space.csv", "'colour'")
+    refused(program("sweep", strategy, *flags, "--vary", "c1.window=5,6"), 2, "--vary or --space")
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_lost_process_is_said(
+    program: Program, strategy: Path, prices: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One that the system killed: no traceback, but what is kept and how to go on."""
+    monkeypatch.setattr(many._Work, "run", _raising(BrokenProcessPool("from the test")))
+    flags = ["--prices", prices, "--vary", "c1.window=5,6", "--out", tmp_path / "out"]
+    refused(program("sweep", strategy, *flags), 1, "a process of the sweep ended", "--resume")
 
 
 @pytest.mark.parametrize("verb", ["run", "sweep", "demo"])

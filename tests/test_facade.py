@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import importlib
 import inspect
+import multiprocessing
 import re
 import subprocess
 import sys
+from concurrent.futures import ProcessPoolExecutor
 from datetime import date
 from pathlib import Path
 
@@ -133,6 +135,28 @@ def test_a_sweep_can_be_kept_in_a_folder(panel: Panel, strategy: Path, tmp_path:
     swept = tf.sweep(strategy, panel, vary={"c1.window": "5:9:1"}, out=out, progress=told.append)
     assert pl.read_parquet(out / "rows.parquet").equals(swept.rows.collect())
     assert told[-1].done == told[-1].total == 15
+
+
+def test_a_sweep_of_a_sample_or_of_a_file(panel: Panel, strategy: Path, tmp_path: Path) -> None:
+    """Some combinations instead of all, in row order or the file's."""
+    sample = tf.Sample(count=5, seed=1, method="latin")
+    drawn = tf.sweep(strategy, panel, {"c1.window": "5:24:1"}, sample=sample).rows.collect()
+    assert len(drawn.unique(["hot", "c1.window"])) == 5
+    assert drawn.select("hot", "c1.window").rows() == sorted(drawn.select("hot", "c1.window").rows())
+    drawn.select("c1.window", "hot").reverse().write_csv(tmp_path / "space.csv")
+    listed = tf.sweep(strategy, panel, space=tmp_path / "space.csv").rows.collect()
+    assert listed["sharpe"].to_list() == drawn["sharpe"].reverse().to_list()
+    with pytest.raises(errors.UsageError) as caught:
+        tf.sweep(strategy, panel, space=tmp_path / "space.csv", sample=sample)
+    assert caught.value.hint == "Give one of them."
+
+
+def test_a_sweep_in_processes(panel: Panel, strategy: Path) -> None:
+    """Any executor computes the same rows."""
+    vary = {"c1.window": "5:9:1"}
+    with ProcessPoolExecutor(2, mp_context=multiprocessing.get_context("spawn")) as pool:
+        there = tf.sweep(strategy, panel, vary, threads=2, executor=pool)
+    assert there.rows.collect().equals(tf.sweep(strategy, panel, vary).rows.collect())
 
 
 def test_a_benchmark_that_nobody_wished_for_is_left_out(strategy: Path) -> None:

@@ -403,10 +403,11 @@ def test_indicators_of_a_variable_must_take_the_same_parameters() -> None:
 def test_warnings_are_notes() -> None:
     """Two empty branches, a variable without values, a level of a branch, conditions beyond the first."""
     half = ticker("AAA", 50)
-    empty = imported(half, {**gate("if", [condition(), LOW], [], []), "weight": 50})
-    assert empty.strategy.root == Specified((A, If(OVER, Empty(), Empty())), (0.5, 0.5))
-    assert "both branches of a gate are empty" in empty.report.approximated[0].message
-    assert "no effect" in empty.report.ignored[0].message
+    for mode in ("if", "IF"):
+        empty = imported(half, {**gate(mode, [condition(), LOW], [], []), "weight": 50})
+        assert empty.strategy.root == Specified((A, If(OVER, Empty(), Empty())), (0.5, 0.5))
+        assert "both branches of a gate are empty" in empty.report.approximated[0].message
+        assert "no effect" in empty.report.ignored[0].message
     level = imported(sort(indicator="SMA", children=[weight("equal", TA), half]))
     assert "a level" in level.report.approximated[0].message
     bare = imported(TA, variables=[listed("x", "number", [])])

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import itertools
+import tracemalloc
 
 import numpy as np
 import pytest
 
 from treefolio.graph import derive
 from treefolio.graph import plan as planning
+from treefolio.graph import start as start_module
 from treefolio.graph.build import build
 from treefolio.graph.graph import Graph
 from treefolio.graph.ops import Kind, Op
@@ -271,8 +273,9 @@ def test_the_start_is_that_of_the_definition(first_seed: int) -> None:
 
 
 @pytest.mark.parametrize("seed", range(0, 48, 3))
-def test_the_starts_of_a_sweep_are_those_of_its_runs(seed: int) -> None:
-    """For every combination; variables that are not structural do not move the start."""
+def test_the_starts_of_a_sweep_are_those_of_its_runs(seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """For every combination, in whatever block; variables that are not structural do not move the start."""
+    monkeypatch.setattr(start_module, "_BLOCK", 7)
     rng = np.random.default_rng(seed)
     strategy = random_strategy(rng, tickers=TICKERS, nodes=25, variables=True)
     panel = random_panel(rng, tickers=TICKERS, sessions=150, gaps=False)
@@ -287,6 +290,21 @@ def test_the_starts_of_a_sweep_are_those_of_its_runs(seed: int) -> None:
         values = {name: axes[name][k] for name, k in zip(axes, row, strict=True)}
         assert start == plain_start(bind(strategy, values, SIGNATURES).root, panel), (seed, values)
         assert by_moving.setdefault(tuple(row[moving].tolist()), start) == start
+
+
+def test_memory_does_not_grow_with_the_graph_times_the_combinations() -> None:
+    """Of each combination only the root's start is kept: 8 bytes, and not for every node."""
+    rows, nodes = 100_000, 60
+    comparisons = [Reading("rsi", (trees.Var("n"),), "A") > k for k in range(nodes)]
+    graph = build(Strategy(name="x", root=If(trees.AllOf(tuple(comparisons)), A, B))).graph
+    panel = panel_of({"A": [100.0 + k for k in range(30)], "B": [50.0] * 30})
+    choices = np.tile(np.arange(10), rows // 10).reshape(-1, 1)
+    tracemalloc.start()
+    found = starts(graph, panel, {"n": tuple(range(5, 15))}, choices)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert np.asarray(found.root).max() == 14
+    assert peak < nodes * rows * 8 / 2
 
 
 def test_structural_variables_are_those_of_windows_tickers_and_sessions() -> None:

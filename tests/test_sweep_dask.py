@@ -42,7 +42,7 @@ def test_a_cluster_writes_the_same_bytes(
     """Manifest, rows and summary, also where rows are marked as skipped after they came back."""
     monkeypatch.setattr(many, "FIRST_RANGE", 50)
     monkeypatch.setattr(many, "LARGEST_RANGE", 100)
-    latest = day(QUESTION.panel, 12)
+    latest = day(QUESTION.panel, 10)
     for name, where in (("threads", None), ("cluster", executor)):
         tf.sweep(
             STRATEGY,

@@ -34,7 +34,7 @@ def test_a_job_is_read_once_and_checked(tmp_path: Path) -> None:
     """A worker keeps what it prepared; a missing or foreign job is refused with a hint."""
     sweep = planned()
     prepared = sweep.prepared
-    ticket = remote.leave(tmp_path, prepared.strategy, prepared.question, sweep.space, None)
+    ticket = remote.leave(tmp_path, prepared, sweep.space, None)
     first, codes = measure_range(ticket, 0, 5)
     assert first.shape[0] == len(codes) == 5
     known = remote._known[ticket.digest]

@@ -248,6 +248,7 @@ OTHERS: dict[str, Callable[[], Planned]] = {
     ),
     "benchmark": lambda: planned(question=replace(QUESTION, benchmark=None)),
     "end": lambda: planned(question=replace(QUESTION, end=day(QUESTION.panel, 180))),
+    "latest_start": lambda: planned(latest_start=day(QUESTION.panel, 50)),
 }
 
 

@@ -58,6 +58,16 @@ def test_weights_that_sum_to_nothing_are_a_row_with_a_reason() -> None:
     assert "no weight above 0" in rows["reason"][0]
 
 
+def test_a_lone_child_without_weight_is_a_row_with_a_reason() -> None:
+    """As the run of that combination is an error."""
+    strategy = parsed("{name: L, variables: {w: [0, 1]}, tree: [{weighted: [$w: A]}, B]}")
+    rows = planned(strategy).run().rows.collect()
+    assert rows["status"].to_list() == ["failed", "ok"]
+    assert "no weight above 0" in rows["reason"][0]
+    with pytest.raises(SpaceError, match="no weight above 0"):
+        run(strategy, QUESTION, {"w": 0})
+
+
 def test_a_scale_without_width_is_a_row_with_a_reason() -> None:
     """Both ends are variables, and meet in one combination."""
     strategy = parsed(

@@ -40,7 +40,7 @@ def run(
     *,
     start: Day = None,
     end: Day = None,
-    benchmark: str | None = ask.DEFAULT_BENCHMARK,
+    benchmark: str | Strategy | None = ask.DEFAULT_BENCHMARK,
     missing: Missing = "error",
     execution: Execution | None = None,
     engine: Engine = "compiled",
@@ -52,7 +52,8 @@ def run(
         strategy: a strategy, an import, or a file in any format.
         prices: a panel, or Parquet or CSV files.
         start, end: dates or ``YYYY-MM-DD``, both included; None for as early, or as late, as prices allow.
-        benchmark: a ticker; SPY is left out, with a note, where the prices do not have it.
+        benchmark: a ticker, or a strategy without open variables; SPY is left out, with a note, where the
+            prices do not have it.
         set: values of variables and handles.
 
     Raises:
@@ -74,7 +75,7 @@ def sweep(
     *,
     start: Day = None,
     end: Day = None,
-    benchmark: str | None = ask.DEFAULT_BENCHMARK,
+    benchmark: str | Strategy | None = ask.DEFAULT_BENCHMARK,
     missing: Missing = "error",
     execution: Execution | None = None,
     set: Mapping[str, Value] | None = None,  # noqa: A002 - the word of the command line, --set
@@ -145,7 +146,7 @@ def _question(
     axes: Axes,
     start: Day,
     end: Day,
-    benchmark: str | None,
+    benchmark: str | Strategy | None,
     missing: Missing,
     execution: Execution | None,
 ) -> Question:
@@ -176,7 +177,7 @@ def _question(
     )
 
 
-def _wished(benchmark: str | None) -> bool:
+def _wished(benchmark: str | Strategy | None) -> bool:
     """SPY is the default, so that nobody need have wished for it."""
     return benchmark != ask.DEFAULT_BENCHMARK
 

@@ -192,17 +192,26 @@ class Asker:
         if (self.benchmark or "").casefold() == "none":
             self.benchmark = None
 
+    def rival(self) -> str | Strategy | None:
+        """The benchmark: a ticker, or the strategy in the file that it names."""
+        if self.benchmark is None or not Path(self.benchmark).is_file():
+            return self.benchmark
+        from treefolio.sweep.ask import bound  # noqa: PLC0415 - heavy
+
+        return bound(Path(self.benchmark))
+
     def __call__(self, strategy: Strategy, axes: Axes) -> Question:
         """The question, with the prices of all that the strategy can reach with these values."""
         from treefolio.engine.compiled import Question  # noqa: PLC0415 - heavy
         from treefolio.sweep.ask import panel_for  # noqa: PLC0415 - heavy
 
+        rival = self.rival()
         panel = panel_for(
             self.source,
             strategy,
             axes,
             missing=self.missing,  # type: ignore[arg-type]  # it is one of them
-            benchmark=self.benchmark,
+            benchmark=rival,
             end=self.end,
             opens=self.execution.fill == "next_open",
         )
@@ -210,7 +219,7 @@ class Asker:
             panel=panel,
             start=self.start,
             end=self.end,
-            benchmark=self.benchmark,
+            benchmark=rival,
             missing=self.missing,  # type: ignore[arg-type]  # it is one of them
             execution=self.execution,
         )

@@ -51,7 +51,11 @@ class Period:
     start: Annotated[str | None, Option(metavar="DATE", help="First session [as early as possible].")] = None
     end: Annotated[str | None, Option(metavar="DATE", help="Last session [the last of the prices].")] = None
     benchmark: Annotated[
-        str | None, Option(metavar="TICKER|none", help="Bought and held beside it [SPY if there].")
+        str | None,
+        Option(
+            metavar="TICKER|FILE|none",
+            help="What it is compared with: a ticker, bought and held, or a strategy [SPY if there].",
+        ),
     ] = None
     missing: Annotated[
         str, Option(metavar="error|skip", help="What a ticker without prices means; skip needs --start.")

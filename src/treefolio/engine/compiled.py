@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -60,16 +60,21 @@ class Question:
     Attributes:
         panel: prices; all history that there is.
         start, end: both included; None for as early, or as late, as the prices allow.
-        benchmark: a ticker, bought and held; None for none.
+        benchmark: a ticker, bought and held, or a strategy, run under the same rules; None for none.
         missing: what a ticker without prices means (docs/semantics.md).
     """
 
     panel: Panel
     start: dt.date | None = None
     end: dt.date | None = None
-    benchmark: str | None = "SPY"
+    benchmark: str | Strategy | None = "SPY"
     missing: Missing = "error"
     execution: Execution = field(default_factory=Execution)
+
+    @property
+    def benchmark_name(self) -> str | None:
+        """The benchmark's ticker, or the name of the strategy."""
+        return self.benchmark.name if isinstance(self.benchmark, Strategy) else self.benchmark
 
 
 @dataclass(slots=True, kw_only=True)
@@ -206,6 +211,8 @@ def _benchmark(panel: Panel, window: Window, question: Question) -> Floats | Non
     ticker = question.benchmark
     if ticker is None:
         return None
+    if isinstance(ticker, Strategy):
+        return _strategy_values(ticker, panel, window, question)
     if ticker not in panel:
         raise MissingPrices(
             f"the benchmark {ticker} is not among the prices",
@@ -222,6 +229,24 @@ def _benchmark(panel: Panel, window: Window, question: Question) -> Floats | Non
             hint="Choose another with --benchmark, or a later --start.",
         )
     return question.execution.capital * price / price[0]
+
+
+def _strategy_values(strategy: Strategy, panel: Panel, window: Window, question: Question) -> Floats:
+    """The value of a strategy that is the benchmark: over the same sessions, under the same rules.
+
+    Raises:
+        WindowError: it cannot start as early as the run does.
+    """
+    first = panel.sessions[window.first].item()
+    asked = replace(question, panel=panel, start=first, end=None, benchmark=None)
+    prepared = prepare(strategy, asked)
+    if prepared.window.first != window.first:
+        raise WindowError(
+            f"the benchmark {strategy.name} can start on {prepared.sessions[0]}, after the run's {first}",
+            session=str(prepared.sessions[0]),
+            hint=f"Choose another benchmark, or --start {prepared.sessions[0]}.",
+        )
+    return record(prepared).values
 
 
 def _market(

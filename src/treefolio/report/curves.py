@@ -73,7 +73,7 @@ def still(values: Floats | None) -> bool:
 
 def equity_section(result: Result) -> Html:
     """The equity curve on a log scale, with the benchmark's where there is one that moves."""
-    run, rival, name = result.run, result.benchmark, result.prepared.question.benchmark or ""
+    run, rival, name = result.run, result.benchmark, result.prepared.question.benchmark_name or ""
     drawn = None if still(rival) else rival
     svg = drawing.draw(
         "equity",

@@ -45,7 +45,7 @@ def rival_numbers(result: Result) -> Numbers | None:
 
 def headline(result: Result, rival: Numbers | None) -> Html:
     """The numbers that people look for first, each beside the benchmark's."""
-    capital, name = result.prepared.question.execution.capital, result.prepared.question.benchmark or ""
+    capital, name = result.prepared.question.execution.capital, result.prepared.question.benchmark_name or ""
     entries = [
         (metric.label, metric.convention, shown(metric, result.metrics[key]), _beside(metric, rival, name))
         for key in HEADLINE
@@ -58,7 +58,7 @@ def headline(result: Result, rival: Numbers | None) -> Html:
 
 def metrics_section(result: Result, rival: Numbers | None) -> Html:
     """Every metric, by group, with its convention on hover."""
-    name = result.prepared.question.benchmark or ""
+    name = result.prepared.question.benchmark_name or ""
     groups = [group for group in GROUPS if rival is not None or group != "benchmark"]
     tables = [_group(group, result.metrics, rival, name) for group in groups]
     note = "Point at a name for its convention. Risk-free rate 0; a year has 252 sessions."

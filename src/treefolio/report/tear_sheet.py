@@ -44,7 +44,7 @@ def run_page(result: Result) -> str:
             headline(result, rival),
             equity_section(result),
             drawdown_section(result),
-            months_section(run.sessions, run.returns, rival_returns, question.benchmark or ""),
+            months_section(run.sessions, run.returns, rival_returns, question.benchmark_name or ""),
             holdings_section(run),
             trades_section(run, question.execution.capital),
             metrics_section(result, rival),

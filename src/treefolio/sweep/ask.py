@@ -60,6 +60,11 @@ def load(source: Strategy | Import | str | Path) -> Import:
     return read(path)
 
 
+def bound(path: Path) -> Strategy:
+    """The strategy in a file, its variables at their defaults: what another one is compared with."""
+    return bind(load(path).strategy, {}, SIGNATURES)
+
+
 def opened(strategy: Strategy, values: Mapping[str, Value]) -> tuple[Strategy, dict[str, Value]]:
     """The strategy with the handles among the names made variables, and the values in their places' types.
 
@@ -166,7 +171,7 @@ def panel_for(
     axes: Axes,
     *,
     missing: Missing,
-    benchmark: str | None,
+    benchmark: str | Strategy | None,
     end: dt.date | None = None,
     opens: bool,
 ) -> Panel:
@@ -182,7 +187,14 @@ def panel_for(
     held, read_by = tickers(graph, axes)
     needed = held | read_by
     closes_only = not opens and fields(graph, axes) <= {"close"}
-    panel = source.panel(needed | ({benchmark} if benchmark else set()), end, closes_only=closes_only)
+    wanted = set(needed)
+    if isinstance(benchmark, Strategy):
+        rival = build(benchmark).graph
+        wanted = wanted.union(*tickers(rival, {}))
+        closes_only = closes_only and fields(rival, {}) <= {"close"}
+    elif benchmark:
+        wanted.add(benchmark)
+    panel = source.panel(wanted, end, closes_only=closes_only)
     if missing == "error" and any(ticker not in panel for ticker in needed):
         places = used_at(strategy, axes)
         check_tickers(panel, {name: places[name] for name in needed}, known=source.tickers())

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 
 from treefolio.engine.compiled import Prepared
 from treefolio.strategy.text import write
+from treefolio.strategy.tree import Strategy
 
 VERSIONED = ("numba", "numpy", "polars", "ta-lib", "treefolio")
 """Packages whose version can change the bytes of a result."""
@@ -42,7 +43,7 @@ def manifest(
         "sessions": len(sessions),
         "start_set_by": prepared.window.cause,
         "missing": question.missing,
-        "benchmark": question.benchmark,
+        "benchmark": _benchmark(question.benchmark),
         "execution": dataclasses.asdict(question.execution),
         "engine": engine,
         "versions": versions(),
@@ -50,6 +51,13 @@ def manifest(
     if space is not None:
         found["space"] = space
     return found
+
+
+def _benchmark(benchmark: str | Strategy | None) -> str | None:
+    """The ticker, or a strategy's name with the beginning of its hash."""
+    if isinstance(benchmark, Strategy):
+        return f"{benchmark.name} ({strategy_hash(write(benchmark))[:12]})"
+    return benchmark
 
 
 def versions() -> dict[str, str]:

@@ -322,7 +322,7 @@ class _Work:
                 latest = None if limit is None else prepared.panel.sessions[limit].item()
                 parts = self.folder / rows.PARTS
                 with files.explained(parts):
-                    ticket = remote.leave(parts, prepared.strategy, prepared.question, planned.space, latest)
+                    ticket = remote.leave(parts, prepared, planned.space, latest)
                 self.drain(lambda first, last: executor.submit(remote.measure_range, ticket, first, last))
 
     def drain(self, submit: Callable[[int, int], Future[Any]]) -> None:

@@ -15,20 +15,19 @@ import pickle
 import signal
 import threading
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from treefolio.engine.compiled import Question, prepare
+from treefolio.engine.compiled import Prepared, Question, prepare
 from treefolio.errors import OutputError
 from treefolio.graph.build import build
 from treefolio.graph.derive import tickers
 from treefolio.graph.start import structural
 from treefolio.indicators import SIGNATURES
 from treefolio.strategy.text import parse, write
-from treefolio.strategy.tree import Strategy
 from treefolio.sweep.block import Worker, frame_of
 from treefolio.sweep.space import Space
 
@@ -39,11 +38,13 @@ class Job:
 
     Attributes:
         text: the strategy in its native form; its other variables are bound.
-        question: with a panel of no more tickers than are needed.
+        question: with a panel of no more tickers than are needed, and without the benchmark.
+        benchmark: its value on each session of the run.
     """
 
     text: str
     question: Question
+    benchmark: NDArray[np.float64] | None
     space: Space
     latest_start: dt.date | None
 
@@ -56,21 +57,17 @@ class Ticket:
     digest: str
 
 
-def leave(
-    folder: Path, strategy: Strategy, question: Question, space: Space, latest_start: dt.date | None
-) -> Ticket:
+def leave(folder: Path, prepared: Prepared, space: Space, latest_start: dt.date | None) -> Ticket:
     """Writes the job to ``folder`` for other processes to find."""
+    strategy, question = prepared.strategy, prepared.question
     held, read = tickers(build(strategy).graph, space.axes)
-    wanted = held | read | ({question.benchmark} if question.benchmark else set())
-    slim = Question(
-        panel=question.panel.select(sorted(wanted)),
-        start=question.start,
-        end=question.end,
-        benchmark=question.benchmark,
-        missing=question.missing,
-        execution=question.execution,
+    job = Job(
+        text=write(strategy),
+        question=replace(question, panel=question.panel.select(sorted(held | read)), benchmark=None),
+        benchmark=prepared.benchmark,
+        space=space,
+        latest_start=latest_start,
     )
-    job = Job(text=write(strategy), question=slim, space=space, latest_start=latest_start)
     payload = pickle.dumps(job)
     path = folder / "job.pickle"
     path.write_bytes(payload)
@@ -129,4 +126,5 @@ def _open(ticket: Ticket) -> tuple[Worker, Space]:
     names = structural(build(strategy).graph)
     corners = job.space.corners(names)
     prepared = prepare(strategy, job.question, job.space.axes, corners, job.latest_start)
+    prepared.benchmark = job.benchmark
     return Worker(prepared, frame_of(prepared)), job.space
