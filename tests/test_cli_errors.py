@@ -330,7 +330,7 @@ TOPS = {
     "unknown metric": (["--by", "sharp"], "Did you mean sharpe"),
     "no number": (["--by", "status"], "no number"),
     "unreadable": (["--where", "sharpe >"], "cannot be read"),
-    "unknown column": (["--where", "sharp > 1"], "cannot be read"),
+    "unknown column": (["--where", "sharp > 1"], "Did you mean sharpe"),
     "no condition": (["--where", "sharpe"], "cannot be read"),
     "no function": (["--where", "system('ls')"], "cannot be read"),
     "no rows asked": (["-n", "0"], "-n 0"),

@@ -276,6 +276,7 @@ def _market(
         forward=np.ascontiguousarray(np.array(forward).T) if forward else np.zeros((window.sessions - 1, 0)),
         looks=rebalancing_sessions(rule, panel.sessions, window.first, window.last),
         free=free and not execution.whole_shares,
+        tracked=True,
     )
 
 

@@ -27,6 +27,7 @@ class Market(NamedTuple):
         forward: (n − 1, A) returns from session k to k + 1.
         looks: (n,) 1 on sessions on which the rule of rebalancing looks at the tree.
         free: daily, at the close, without costs, in fractional shares: the root's return is the run's.
+        tracked: holdings are worked out; if not, `Desk.activity` stays unknown (only where it is free).
     """
 
     close: Floats
@@ -34,6 +35,7 @@ class Market(NamedTuple):
     forward: Floats
     looks: Mask
     free: bool
+    tracked: bool
 
 
 class Desk(NamedTuple):
@@ -195,6 +197,9 @@ def trade_root(
     n = portfolios.shape[0]
     if market.free:
         bad = root_returns(returns, first, rules.cash, desk.returns)
+        if not market.tracked:
+            desk.activity[:] = np.nan
+            return DONE if bad < 0 else NO_CULPRIT
         if bad >= 0:
             return culprit(store, portfolios[bad], market.close, bad)
         mean_value = tally_free(store, portfolios, market, desk)

@@ -15,7 +15,15 @@ from treefolio.metrics.compute import COUNT, measure, measure_one, measure_rows
 from treefolio.metrics.frames import Frame, frame
 from treefolio.metrics.marks import Marks
 from treefolio.metrics.row import Metric
-from treefolio.metrics.table import ACTIVITY_KEYS, GROUP_OF, GROUPS, METRICS, POSITIONS, Activity
+from treefolio.metrics.table import (
+    ACTIVITY_KEYS,
+    GROUP_OF,
+    GROUPS,
+    METRICS,
+    POSITIONS,
+    Activity,
+    require_keys,
+)
 
 __all__ = [
     "ACTIVITY_KEYS",
@@ -32,4 +40,5 @@ __all__ = [
     "measure",
     "measure_one",
     "measure_rows",
+    "require_keys",
 ]

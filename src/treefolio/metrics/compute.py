@@ -79,7 +79,7 @@ def measure(returns: Series, activity: Series, marks: Marks, scratch: Series, ou
 
     returns: (n,) fraction per session. activity: (K,) in the order of `ACTIVITY_KEYS`. marks: the frame's.
     scratch: (`Frame.scratch_size`,), overwritten. out: (`COUNT`,). Arrays are C-contiguous float64.
-    Allocates nothing.
+    Passes that ``marks`` does not want are left out. Allocates nothing.
     """
     n = returns.size
     out[:] = np.nan
@@ -92,16 +92,17 @@ def measure(returns: Series, activity: Series, marks: Marks, scratch: Series, ou
         if np.isfinite(first.total) and np.isfinite(first.high - first.low):
             second = moments(returns, first)
             way = path(returns, scratch)
-            _write_trailing(out, returns, way, marks, scratch)
-            _write_periods(out, first, way, periods(scratch, marks))
+            if marks.calendar:
+                _write_trailing(out, returns, way, marks, scratch)
+                _write_periods(out, first, way, periods(scratch, marks))
             _write_returns(out, n, first, second, way, marks)
             _write_days(out, n, first)
             _write_drawdown(out, n, way)
             _write_risk(out, n, returns, first, second)
-            spread = math.sqrt(second.squares / n)
-            _write_tails(
-                out, n, first, way, tails(returns, first.low, first.high, second.mean, spread, scratch)
-            )
+            if marks.order:
+                spread = math.sqrt(second.squares / n)
+                tail = tails(returns, first.low, first.high, second.mean, spread, scratch)
+                _write_tails(out, n, first, way, tail)
             _write_ratios(out, n, first, second, way)
             if marks.rival.returns.size > 0:
                 _write_versus(out, returns, second, way, marks.rival)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import calendar
 import datetime as dt
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from functools import cached_property
 from math import nan
@@ -21,6 +21,7 @@ from numpy.typing import ArrayLike, NDArray
 from treefolio.errors import UsageError
 from treefolio.metrics.marks import Marks, Rival
 from treefolio.metrics.passes import FLAT
+from treefolio.metrics.table import CALENDAR, ORDER, require_keys
 from treefolio.metrics.tails import BUCKETS
 
 Series = NDArray[np.float64]
@@ -38,14 +39,17 @@ class Frame:
     Attributes:
         sessions: (N,) datetime64[D], ascending; a run over them has n = N − 1 returns.
         marks: what kernels take.
+        wanted: the metrics that somebody will read; None for all.
     """
 
     sessions: Dates
     marks: Marks
+    wanted: frozenset[str] | None = None
 
-    def __reduce__(self) -> tuple[Callable[..., Frame], tuple[Dates, Series | None]]:
+    def __reduce__(self) -> tuple[Callable[..., Frame], tuple[Dates, Series | None, frozenset[str] | None]]:
         """Built anew where it is unpickled, so that its arrays are read-only there as well."""
-        return frame, (self.sessions, self.marks.rival.returns if self.marks.rival.returns.size else None)
+        rival = self.marks.rival.returns
+        return frame, (self.sessions, rival if rival.size else None, self.wanted)
 
     @property
     def returns(self) -> int:
@@ -58,10 +62,15 @@ class Frame:
         return self.returns + 2 * BUCKETS
 
 
-def frame(sessions: ArrayLike, benchmark_returns: ArrayLike | None = None) -> Frame:
+def frame(
+    sessions: ArrayLike,
+    benchmark_returns: ArrayLike | None = None,
+    wanted: Collection[str] | None = None,
+) -> Frame:
     """The frame of ``sessions`` ((N,) datetime64[D], N ≥ 1) and of the benchmark's n = N − 1 returns.
 
-    No benchmark, or one that is NaN throughout, leaves the metrics against it undefined.
+    No benchmark, or one that is NaN throughout, leaves the metrics against it undefined. ``wanted`` are the
+    metrics that somebody will read (None: all); what only others need is not computed.
 
     Errors: UsageError when sessions do not ascend, or when the benchmark has another length or gaps.
     """
@@ -90,9 +99,11 @@ def frame(sessions: ArrayLike, benchmark_returns: ArrayLike | None = None) -> Fr
         month_start=_start(days, "datetime64[M]"),
         year_start=_start(days, "datetime64[Y]"),
         rival=rival,
+        order=wanted is None or not ORDER.isdisjoint(wanted),
+        calendar=wanted is None or not CALENDAR.isdisjoint(wanted),
     )
     days.flags.writeable = False
-    return Frame(sessions=days, marks=marks)
+    return Frame(sessions=days, marks=marks, wanted=None if wanted is None else require_keys(wanted))
 
 
 def _fixed(values: NDArray[_Item]) -> NDArray[_Item]:

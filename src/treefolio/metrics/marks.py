@@ -50,3 +50,7 @@ class Marks(NamedTuple):
     year_start: int
     """Likewise for the year to date."""
     rival: Rival
+    order: bool
+    """Order statistics are wanted: quantiles, tails, the largest days."""
+    calendar: bool
+    """Months, years and trailing returns are wanted."""

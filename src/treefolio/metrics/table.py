@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from treefolio.errors import UsageError, did_you_mean
 from treefolio.metrics.row import Metric
 from treefolio.metrics.rows_other import ACTIVITY, BENCHMARK
 from treefolio.metrics.rows_period import DAY, PERIOD
@@ -50,6 +51,43 @@ GROUP_OF: Mapping[str, str] = MappingProxyType(
 
 POSITIONS: Mapping[str, int] = MappingProxyType({key: place for place, key in enumerate(METRICS)})
 """Key → its place in a row of numbers."""
+
+
+ORDER: frozenset[str] = frozenset(
+    (
+        "median",
+        "value_at_risk",
+        "conditional_value_at_risk",
+        "tail_ratio",
+        "tail_ratio_linear",
+        "outlier_win_ratio",
+        "outlier_loss_ratio",
+        "top_one_day_contribution",
+        "top_five_percent_day_contribution",
+        "top_ten_percent_day_contribution",
+        "common_sense_ratio",
+    )
+)
+"""Keys that need order statistics, the dearest pass of the kernel."""
+
+CALENDAR: frozenset[str] = frozenset(
+    {"expected_month", "expected_year", "gain_to_pain_month"}
+    | {metric.key for metric in (*PERIOD, *TRAILING)}
+)
+"""Keys that need months, years or trailing windows."""
+
+
+def require_keys(keys: Iterable[str]) -> frozenset[str]:
+    """The keys, all of which must be metrics.
+
+    Raises:
+        UsageError: one that is none, with the nearest that are.
+    """
+    wanted = frozenset(keys)
+    for key in sorted(wanted):
+        if key not in METRICS:
+            raise UsageError(f"unknown metric {key!r}", hint=did_you_mean(key, METRICS))
+    return wanted
 
 
 def _places(keys: Iterable[str]) -> Any:

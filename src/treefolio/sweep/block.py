@@ -5,6 +5,7 @@ It runs without the GIL on one thread's work space; a run is a sweep of one comb
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import NamedTuple
 
 import numpy as np
@@ -19,7 +20,7 @@ from treefolio.engine.program import Floats, Ints, Program, State
 from treefolio.engine.simulate import Rules, with_corridor
 from treefolio.engine.trading import DONE, Desk, Market, trade_root
 from treefolio.kernels import inner, kernel
-from treefolio.metrics import METRICS, Frame, Marks, frame, measure
+from treefolio.metrics import GROUP_OF, METRICS, Frame, Marks, frame, measure
 from treefolio.strategy.tree import Var
 
 Choices = NDArray[np.int64]
@@ -70,7 +71,9 @@ def sweep_rows(
             state.numbers[v] = encoded[v, choices[j, v]]
         if level < nest.shape[0] or holdings.fresh[0]:
             execute(program, state, level)
-            if not update(program, state, holdings, store, level):
+            if not market.tracked:
+                holdings.fresh[0] = 0
+            elif not update(program, state, holdings, store, level):
                 return done
         portfolios = row_of(holdings, state, root)
         if corridor >= 0:
@@ -113,10 +116,19 @@ class Arguments(NamedTuple):
     bad: Ints
 
 
-def frame_of(prepared: Prepared) -> Frame:
-    """The frame of metrics for a prepared strategy's sessions and benchmark."""
+def frame_of(prepared: Prepared, wanted: Collection[str] | None = None) -> Frame:
+    """The frame of metrics (None: all) for a prepared strategy's sessions and benchmark."""
     rival = prepared.benchmark
-    return frame(prepared.sessions, None if rival is None else rival[1:] / rival[:-1] - 1.0)
+    if wanted is not None and not any(GROUP_OF.get(key) == "benchmark" for key in wanted):
+        rival = None
+    return frame(prepared.sessions, None if rival is None else rival[1:] / rival[:-1] - 1.0, wanted)
+
+
+def track_less(prepared: Prepared, wanted: Collection[str]) -> None:
+    """Leaves holdings out where no wanted metric, no cost and no missing price needs them."""
+    asked = any(GROUP_OF[key] == "activity" for key in wanted)
+    if not asked and prepared.market.free and prepared.question.missing == "error":
+        prepared.market = prepared.market._replace(tracked=False)
 
 
 class Worker:

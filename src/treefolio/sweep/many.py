@@ -18,7 +18,7 @@ import shutil
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, ThreadPoolExecutor, wait
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
@@ -35,13 +35,13 @@ from treefolio.graph.build import build
 from treefolio.graph.plan import work_bytes
 from treefolio.graph.start import starts, structural
 from treefolio.indicators import SIGNATURES
-from treefolio.metrics import Frame
+from treefolio.metrics import METRICS, Frame, require_keys
 from treefolio.strategy.tree import Strategy
 from treefolio.strategy.validate import validate
 from treefolio.strategy.variables import bind
 from treefolio.sweep import files, remote, rows
 from treefolio.sweep.assignments import Sample, open_selection
-from treefolio.sweep.block import Worker, frame_of
+from treefolio.sweep.block import Worker, frame_of, track_less
 from treefolio.sweep.manifest import manifest, to_json
 from treefolio.sweep.space import Space, Value
 
@@ -112,6 +112,12 @@ class Planned:
     latest_start: int | None
     seconds: dict[str, float]
 
+    @property
+    def keys(self) -> tuple[str, ...]:
+        """The metrics of the rows, in their order."""
+        wanted = self.frame.wanted
+        return tuple(key for key in METRICS if wanted is None or key in wanted)
+
     def estimate(self, threads: int) -> Estimate:
         """Tries some rows, spread over the space, and scales up."""
         size = self.space.size
@@ -126,7 +132,7 @@ class Planned:
         return Estimate(
             combinations=size,
             seconds=each * size / threads,
-            bytes=memory * threads + LARGEST_RANGE * threads * 8 * len(rows.schema(self.space)),
+            bytes=memory * threads + LARGEST_RANGE * threads * 8 * len(rows.schema(self.space, self.keys)),
         )
 
     def run(
@@ -154,6 +160,8 @@ class Planned:
         identity = manifest(
             self.prepared, engine="compiled", assignment=self.space.fixed, space=self.space.describe()
         )
+        if self.frame.wanted is not None:
+            identity["metrics"] = list(self.keys)
         if self.latest_start is not None:
             identity["latest_start"] = str(self.prepared.panel.sessions[self.latest_start])
         with _folder(out) as folder:
@@ -176,6 +184,7 @@ def plan_sweep(
     fix: Mapping[str, Value] | None = None,
     select: Path | Sample | None = None,
     latest_start: dt.date | None = None,
+    metrics: Collection[str] | None = None,
 ) -> Planned:
     """Everything up to the first row.
 
@@ -183,6 +192,7 @@ def plan_sweep(
         vary, fix: as in `space.open_strategy`.
         select: a file of combinations, or a sample to draw; None for the whole grid.
         latest_start: combinations that would need a later start are skipped.
+        metrics: the columns of metrics that the rows shall have; None for all. Fewer are quicker.
 
     Raises:
         SpaceError, StrategyError, MissingPrices, WindowError.
@@ -197,10 +207,12 @@ def plan_sweep(
     limit = None
     if latest_start is not None and question.missing == "error":
         limit = int(np.searchsorted(prepared.panel.sessions, np.datetime64(latest_start), side="right")) - 1
+    if metrics is not None:
+        track_less(prepared, require_keys(metrics))
     return Planned(
         space=space,
         prepared=prepared,
-        frame=frame_of(prepared),
+        frame=frame_of(prepared, metrics),
         latest_start=limit,
         seconds={"prepare": time.perf_counter() - began},
     )
@@ -301,7 +313,7 @@ class _Work:
         self.threads = max(1, threads)
         self.progress = progress
         self.stop = stop
-        self.table = rows.Table(planned.prepared, planned.space)
+        self.table = rows.Table(planned.prepared, planned.space, planned.keys)
         self.total = planned.space.size
         self.kept = sum(last - first for first, last in done)
         self.done = self.kept
@@ -322,7 +334,7 @@ class _Work:
                 latest = None if limit is None else prepared.panel.sessions[limit].item()
                 parts = self.folder / rows.PARTS
                 with files.explained(parts):
-                    ticket = remote.leave(parts, prepared, planned.space, latest)
+                    ticket = remote.leave(parts, prepared, planned.space, latest, planned.frame.wanted)
                 self.drain(lambda first, last: executor.submit(remote.measure_range, ticket, first, last))
 
     def drain(self, submit: Callable[[int, int], Future[Any]]) -> None:

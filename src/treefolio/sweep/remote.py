@@ -28,7 +28,7 @@ from treefolio.graph.derive import tickers
 from treefolio.graph.start import structural
 from treefolio.indicators import SIGNATURES
 from treefolio.strategy.text import parse, write
-from treefolio.sweep.block import Worker, frame_of
+from treefolio.sweep.block import Worker, frame_of, track_less
 from treefolio.sweep.space import Space
 
 
@@ -47,6 +47,7 @@ class Job:
     benchmark: NDArray[np.float64] | None
     space: Space
     latest_start: dt.date | None
+    metrics: frozenset[str] | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,7 +58,13 @@ class Ticket:
     digest: str
 
 
-def leave(folder: Path, prepared: Prepared, space: Space, latest_start: dt.date | None) -> Ticket:
+def leave(
+    folder: Path,
+    prepared: Prepared,
+    space: Space,
+    latest_start: dt.date | None,
+    metrics: frozenset[str] | None = None,
+) -> Ticket:
     """Writes the job to ``folder`` for other processes to find."""
     strategy, question = prepared.strategy, prepared.question
     held, read = tickers(build(strategy).graph, space.axes)
@@ -67,6 +74,7 @@ def leave(folder: Path, prepared: Prepared, space: Space, latest_start: dt.date 
         benchmark=prepared.benchmark,
         space=space,
         latest_start=latest_start,
+        metrics=metrics,
     )
     payload = pickle.dumps(job)
     path = folder / "job.pickle"
@@ -127,4 +135,6 @@ def _open(ticket: Ticket) -> tuple[Worker, Space]:
     corners = job.space.corners(names)
     prepared = prepare(strategy, job.question, job.space.axes, corners, job.latest_start)
     prepared.benchmark = job.benchmark
-    return Worker(prepared, frame_of(prepared)), job.space
+    if job.metrics is not None:
+        track_less(prepared, job.metrics)
+    return Worker(prepared, frame_of(prepared, job.metrics)), job.space

@@ -5,7 +5,7 @@ A row is a combination: a column per variable, start, end, sessions, a column pe
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -36,12 +36,12 @@ def value_type(values: tuple[int | float | str, ...]) -> type[pl.Int64 | pl.Floa
     return pl.Int64
 
 
-def schema(space: Space) -> dict[str, type[pl.DataType]]:
-    """Columns and their types, in order."""
+def schema(space: Space, keys: Iterable[str] = METRICS) -> dict[str, type[pl.DataType]]:
+    """Columns and their types, in order, with these metrics."""
     columns: dict[str, type[pl.DataType]] = {n: value_type(v) for n, v in space.axes.items()}
     columns |= {name: value_type((value,)) for name, value in set_by_hand(space).items()}
     columns |= {"start": pl.Date, "end": pl.Date, "sessions": pl.Int64}
-    columns |= dict.fromkeys(METRICS, pl.Float64)
+    columns |= dict.fromkeys(keys, pl.Float64)
     return columns | {"status": pl.String, "reason": pl.String}
 
 
@@ -53,10 +53,11 @@ def set_by_hand(space: Space) -> Mapping[str, int | float | str]:
 class Table:
     """Makes tables of rows for one sweep."""
 
-    def __init__(self, prepared: Prepared, space: Space) -> None:
+    def __init__(self, prepared: Prepared, space: Space, keys: Collection[str] = tuple(METRICS)) -> None:
         self.prepared = prepared
         self.space = space
-        self.schema = schema(space)
+        self.places = {key: k for k, key in enumerate(METRICS) if key in keys}
+        self.schema = schema(space, self.places)
         self.values = {
             name: pl.Series(name, values, dtype=self.schema[name], strict=False)
             for name, values in space.axes.items()
@@ -77,7 +78,7 @@ class Table:
             columns.append(pl.Series(name, [value], dtype=self.schema[name]).new_from_index(0, rows))
         columns += [
             pl.Series(key, np.ascontiguousarray(metrics[:, k]), nan_to_null=True)
-            for k, key in enumerate(METRICS)
+            for key, k in self.places.items()
         ]
         statuses = np.where(codes == DONE, 0, np.where(codes == SKIPPED, 2, 1))
         columns.append(pl.Series("status", STATUSES).gather(statuses))
@@ -110,7 +111,10 @@ def summarise(rows: pl.LazyFrame) -> dict[str, object]:
     by_status = dict.fromkeys(STATUSES, 0) | dict(counts.iter_rows())
     ok = rows.filter(pl.col("status") == "ok")
     summary: dict[str, object] = {}
+    there = rows.collect_schema()
     for key, metric in METRICS.items():
+        if key not in there:
+            continue
         column = ok.select(key).collect().to_series().drop_nulls()
         low, high = column.min(), column.max()
         best, worst = (low, high) if metric.better == "low" else (high, low)

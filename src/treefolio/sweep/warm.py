@@ -73,6 +73,7 @@ def toy() -> Prepared:
             forward=prices[1:].copy(),
             looks=rebalancing_sessions("daily", days, 0, SESSIONS - 1),
             free=True,
+            tracked=True,
         ),
         rules=make_rules(Execution(), None),
         benchmark=prices[:, 0].copy(),
