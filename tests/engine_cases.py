@@ -27,6 +27,7 @@ EXECUTIONS = (
     Execution(costs=Costs(slippage_bps=50, us_fees=True)),
     Execution(whole_shares=True, capital=50_000, cash_rate=0.03),
     Execution(fill="next_close", whole_shares=True, costs=Costs(slippage_bps=2)),
+    Execution(capital=300, whole_shares=True, costs=Costs(commission_minimum=2)),
 )
 
 

@@ -25,7 +25,7 @@ from treefolio.engine.holdings import update
 from treefolio.engine.interpret import execute
 from treefolio.engine.portfolios import Numbers, cut_back, enlarged
 from treefolio.engine.run import Missing, Run, Trades, Window
-from treefolio.engine.simulate import Rules, make_rules, rebalancing_sessions, simulate
+from treefolio.engine.simulate import BROKE, Rules, make_rules, rebalancing_sessions, simulate
 from treefolio.engine.tables import Tables, fill_tables, forward_returns
 from treefolio.engine.trading import (
     DONE,
@@ -41,8 +41,9 @@ from treefolio.errors import MissingPrices, RunError, TreefolioError, WindowErro
 from treefolio.graph import derive
 from treefolio.graph.build import Built, build
 from treefolio.graph.check import check
+from treefolio.graph.graph import Graph
 from treefolio.graph.plan import Axes, Plan, make_plan
-from treefolio.graph.start import Start, first_price, starts
+from treefolio.graph.start import Start, starts
 from treefolio.indicators import SIGNATURES
 from treefolio.market.panel import Panel
 from treefolio.strategy.tree import Number, Strategy
@@ -141,10 +142,10 @@ def prepare(
             hint="A run needs at least two sessions: choose an earlier --start or a later --end.",
         )
     if question.missing == "error":
-        needed = held | read
-        if latest_start is not None:
-            needed = {t for t in needed if first_price(panel, t, ("close",)) <= window.first}
-        windows.require_prices(panel, window, needed, strategy, axes)
+        counted = _counted(axes, chosen, all_starts.root, latest) if latest_start is not None else axes
+        windows.require_prices(panel, window, held_or_read(built.graph, counted), strategy, axes)
+    else:
+        notes += windows.left_out(panel, window, held | read)
     notes += windows.settling(built.graph, all_starts, window)
     plan = make_plan(built.graph, axes, window.first, len(panel.sessions))
     holdable = tuple(sorted(held))
@@ -195,6 +196,20 @@ def _latest(panel: Panel, root: Start, latest_start: dt.date | None) -> tuple[in
             hint=f"The earliest could start {could}: choose a later --latest-start.",
         )
     return int(counted[row]), row
+
+
+def _counted(axes: Axes, chosen: Choices, root: Start, latest: int) -> Axes:
+    """The values of each variable that occur in combinations that can start by ``latest``."""
+    rows = chosen[np.broadcast_to(np.asarray(root) <= latest, len(chosen))]
+    return {
+        name: tuple(values[k] for k in np.unique(rows[:, v])) for v, (name, values) in enumerate(axes.items())
+    }
+
+
+def held_or_read(graph: Graph, axes: Axes) -> set[str]:
+    """Every ticker that a graph can hold or read."""
+    held, read = derive.tickers(graph, axes)
+    return held | read
 
 
 def _corridor(strategy: Strategy) -> float | None:
@@ -401,6 +416,12 @@ def fault(prepared: Prepared, code: int, chosen: Mapping[str, Number | str]) -> 
         except TreefolioError as error:
             return error
         return RunError("the tree has no value on some session", hint="Its weights may sum to 0.")
+    if code <= BROKE:
+        return RunError(
+            "the costs of a trade would take all that is left",
+            session=str(prepared.sessions[BROKE - code]),
+            hint="Give more --capital, or lower costs.",
+        )
     session, ticker = str(prepared.sessions[code // len(tickers)]), tickers[code % len(tickers)]
     places = windows.used_at(prepared.strategy, prepared.axes).get(ticker, [])
     return RunError(
@@ -408,5 +429,5 @@ def fault(prepared: Prepared, code: int, chosen: Mapping[str, Number | str]) -> 
         ticker=ticker,
         session=session,
         path=places[0] if places else None,
-        hint="Choose a window in which it trades, or replace it.",
+        hint=windows.when_priced(prepared.panel, tickers, prepared.window),
     )

@@ -90,6 +90,7 @@ class Account:
     cash: float
     shares: list[float]
     exact: bool
+    days: Sequence[str]
     orders: list[tuple[int, int, float, float, float, float]] = field(default_factory=list)
 
     def holdings(self, prices: Sequence[float]) -> list[float]:
@@ -107,6 +108,12 @@ class Account:
         """Brings every holding to its weight of what the portfolio is worth after the costs of doing so."""
         worth, held = self.worth(prices), self.holdings(prices)
         after = self._worth_after(worth, held, weights, prices)
+        if after <= 0:
+            raise RunError(
+                f"the costs of a trade would take all of the {worth:.2f} USD there are",
+                session=self.days[session],
+                hint="Give more capital, or lower costs.",
+            )
         for k, weight in enumerate(weights):
             aim = weight * after / prices[k] if weight != 0 else 0.0
             if self.execution.whole_shares:
@@ -135,8 +142,6 @@ class Account:
             before, after = after, worth - cost
             if abs(after - before) <= SETTLED * worth:
                 break
-        if after <= 0:
-            raise RunError(f"the costs of a trade would take all of the {worth:.2f} USD there are")
         return after
 
 
@@ -170,13 +175,20 @@ class _Book:
 
 
 def _must_trade(
-    rebalance: Rebalance, account: Account, prices: Sequence[float], aim: Sequence[float]
+    rebalance: Rebalance,
+    account: Account,
+    prices: Sequence[float],
+    aim: Sequence[float],
+    last: Sequence[float],
 ) -> bool:
-    """Under `threshold`: the set of tickers changes, or a weight is over the corridor from its target."""
+    """Under `threshold`: other tickers are wanted than at the last trade, or a weight is over the corridor.
+
+    The tickers wanted are compared, not those held: whole shares may round a small target down to none.
+    """
     worth = account.worth(prices)
     corridor = float(rebalance.corridor or 0.0)  # type: ignore[arg-type]  # no variables are left in a run
-    for shares, held, target in zip(account.shares, account.holdings(prices), aim, strict=True):
-        if (shares != 0) != (target != 0) or abs(held / worth - target) > corridor:
+    for held, target, before in zip(account.holdings(prices), aim, last, strict=True):
+        if (before != 0) != (target != 0) or (target != 0 and abs(held / worth - target) > corridor):
             return True
     return False
 
@@ -198,7 +210,9 @@ def simulate(
     book = _Book(panel, tickers, execution.fill)
     exact = execution.costs.free and not execution.whole_shares
     exact = exact and execution.fill == "close" and rebalance.rule == "daily"
-    account = Account(execution, execution.capital, [0.0] * len(tickers), exact)
+    days = [str(day) for day in panel.sessions[window.first : window.last + 1]]
+    account = Account(execution, execution.capital, [0.0] * len(tickers), exact, days)
+    last = [0.0] * len(tickers)
     deciding = decision_sessions(rebalance.rule, list(panel.sessions), window)
     undecided = [math.nan] * len(tickers)
     values: list[float] = []
@@ -221,7 +235,8 @@ def simulate(
             aim = [decided.get(ticker, 0.0) for ticker in tickers]
             book.require(aim, closes, session, "held")
             first = session == window.first
-            if first or rebalance.rule != "threshold" or _must_trade(rebalance, account, closes, aim):
+            if first or rebalance.rule != "threshold" or _must_trade(rebalance, account, closes, aim, last):
+                last = aim
                 if execution.fill == "close":
                     account.trade(aim, closes, k)
                 else:

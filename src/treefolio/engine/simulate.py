@@ -24,6 +24,8 @@ from treefolio.kernels import inner, kernel
 
 Span = tuple[Int, Int]
 """Where a portfolio's weights begin and end in the store."""
+BROKE = -10
+"""What `simulate` returns where costs take all there is on session k is BROKE − k."""
 DUST = 1e-9
 """An order below this fraction of the portfolio is none."""
 
@@ -216,21 +218,20 @@ def worth_after(
 def drifted(
     corridor: float,
     shares: Floats,
-    held: Ints,
-    size: Int,
     column: Numbers,
     weight: Floats,
     span: Span,
+    last: Span,
     prices: Floats,
     k: int,
     worth: float,
 ) -> bool:
-    """Under threshold(corridor): the held set changed, or some holding left its corridor."""
-    if span[1] - span[0] != size:
+    """Under threshold(corridor): other tickers are wanted than at ``last``, or one left its corridor."""
+    if span[1] - span[0] != last[1] - last[0]:
         return True
-    for j in range(size):
-        a = held[j]
-        if a != column[span[0] + j]:
+    for j in range(span[1] - span[0]):
+        a = column[span[0] + j]
+        if a != column[last[0] + j]:
             return True
         if abs(shares[a] * prices[k, a] / worth - weight[span[0] + j]) > corridor:
             return True
@@ -279,13 +280,15 @@ def trade(
 ) -> float:
     """Trades the touched tickers to ``target`` at session k's prices; returns the cash that is left.
 
-    ``tally`` gathers traded notional, orders and cost.
+    It is NaN where the costs would take all there is. ``tally`` gathers traded notional, orders and cost.
     """
     equity = cash
     for j in range(count):
         if shares[touched[j]] != 0.0:
             equity += shares[touched[j]] * prices[k, touched[j]]
     worth = worth_after(rules, shares, touched, count, target, prices, k, equity)
+    if not worth > 0.0:
+        return math.nan
     recorded = book.traded.shape[0] > 0
     for j in range(count):
         a = touched[j]
@@ -343,7 +346,7 @@ def simulate(
     fill: Floats,
     tally: Floats,
 ) -> int:
-    """Runs the portfolio over n sessions; returns −1, or session · A + ticker of a missing price.
+    """Runs the portfolio over n sessions; returns −1, session · A + ticker of a missing price, or BROKE − k.
 
     Args:
         root: (n,) the portfolio that the tree decides at each close, as numbers of ``store``.
@@ -360,6 +363,7 @@ def simulate(
     cash = rules.capital
     waiting = False
     span: Span = (np.int64(0), np.int64(0))
+    last = span
     for k in range(n):
         if k > 0:
             cash *= 1.0 + rules.cash
@@ -369,6 +373,8 @@ def simulate(
                 return k * tickers + fault
             count = touch(held, size, column, weight, span, touched, target)
             cash = trade(rules, book, shares, touched, count, target, fill, k, cash, tally)
+            if cash != cash:
+                return BROKE - k
             size = list_held(shares, touched, count, held)
             waiting = False
         fault = unpriced_held(held, size, close, k)
@@ -379,8 +385,9 @@ def simulate(
         if looks[k] and (
             k == 0
             or rules.corridor < 0.0
-            or drifted(rules.corridor, shares, held, size, column, weight, span, close, k, worth)
+            or drifted(rules.corridor, shares, column, weight, span, last, close, k, worth)
         ):
+            last = span
             fault = unpriced(column, span, close, k)
             if fault >= 0:
                 return k * tickers + fault
@@ -389,6 +396,8 @@ def simulate(
             else:
                 count = touch(held, size, column, weight, span, touched, target)
                 cash = trade(rules, book, shares, touched, count, target, close, k, cash, tally)
+                if cash != cash:
+                    return BROKE - k
                 size = list_held(shares, touched, count, held)
                 worth = value_of(shares, held, size, close, k, cash)
         values[k] = worth

@@ -191,8 +191,9 @@ def trade_root(
     Args:
         returns: (T,) the root's; portfolios: (n,) what it holds in the window that begins on ``first``.
 
-    Returns DONE, or why it cannot be traded: session · A + ticker of a missing price, or NO_CULPRIT when
-    the tree itself has no value (weights that sum to 0, a scale without width).
+    Returns DONE, or why it cannot be traded: session · A + ticker of a missing price, BROKE − session where
+    costs take all there is, or NO_CULPRIT when the tree itself has no value (weights that sum to 0, a scale
+    without width).
     """
     n = portfolios.shape[0]
     if market.free:
@@ -209,7 +210,7 @@ def trade_root(
     if bad >= 0 and culprit(store, portfolios[bad], market.close, bad) == NO_CULPRIT:
         return NO_CULPRIT
     bad = simulate(rules, desk.book, store, portfolios, market.looks, market.close, market.fill, desk.tally)
-    if bad >= 0:
+    if bad != DONE:
         return bad
     book_returns(desk.book, rules.capital, desk.returns)
     mean_value = 0.0

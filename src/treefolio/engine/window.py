@@ -14,11 +14,14 @@ from treefolio.graph import derive
 from treefolio.graph.graph import Graph
 from treefolio.graph.ops import Op
 from treefolio.graph.plan import Axes
-from treefolio.graph.start import NEVER, Starts
+from treefolio.graph.start import NEVER, Starts, first_price
 from treefolio.indicators import INDICATORS
 from treefolio.market.missing import check_tickers, gaps
 from treefolio.market.panel import Panel
 from treefolio.strategy.tree import Asset, Reading, Strategy, Var, walk
+
+SHOWN = 8
+"""Tickers that a message lists."""
 
 
 def until(panel: Panel, end: dt.date | None) -> Panel:
@@ -132,6 +135,34 @@ def require_tickers(panel: Panel, tickers: Collection[str], strategy: Strategy, 
     """
     if not all(ticker in panel for ticker in tickers):
         check_tickers(panel, used_at(strategy, axes))
+
+
+def left_out(panel: Panel, window: Window, tickers: Collection[str]) -> list[str]:
+    """A note that names the tickers without any price in the window: what reads them is false or left out."""
+    late = [ticker for ticker in sorted(tickers) if not _priced(panel, window, ticker)]
+    if not late:
+        return []
+    shown = ", ".join(late[:SHOWN]) + (f" and {len(late) - SHOWN} more" if len(late) > SHOWN else "")
+    return [f"no price at all in the run, so skipped wherever they are used: {shown}"]
+
+
+def _priced(panel: Panel, window: Window, ticker: str) -> bool:
+    if ticker not in panel:
+        return False
+    return bool(np.isfinite(panel.column(ticker)[window.first : window.last + 1]).any())
+
+
+def when_priced(panel: Panel, tickers: Collection[str], window: Window) -> str:
+    """What to do when something that is held has no price: which tickers are listed after the run's start."""
+    firsts = [(first_price(panel, ticker, ("close",)), ticker) for ticker in tickers]
+    late = sorted(pair for pair in firsts if window.first < pair[0] < len(panel.sessions))
+    if not late:
+        return "Choose a window in which it trades, or replace it: `treefolio inspect` lists its handle."
+    shown = ", ".join(f"{ticker} {panel.sessions[first]}" for first, ticker in late[-SHOWN:])
+    return (
+        f"Of what can be held, these have their first price after the start: {shown}. Choose a later --start, "
+        "or replace a ticker: `treefolio inspect` lists its handle."
+    )
 
 
 def settling(graph: Graph, starts: Starts, window: Window) -> list[str]:

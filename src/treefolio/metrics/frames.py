@@ -142,7 +142,7 @@ def _rival(returns: Series) -> Rival:
         return Rival(_fixed(returns), nan, nan, nan, 0, nan, 0, nan)
     flat = float(returns.max() - returns.min()) <= FLAT
     mean = math.fsum(returns) / days
-    up, down = returns[returns > 0], returns[returns < 0]
+    up, down = returns[returns > FLAT], returns[returns < -FLAT]
     return Rival(
         returns=_fixed(returns),
         mean=mean,

@@ -22,7 +22,7 @@ class Rival(NamedTuple):
     growth: float
     """Π(1 + b)."""
     up_days: int
-    """Days with b > 0."""
+    """Days with b > 0, by `FLAT`."""
     up_annual: float
     down_days: int
     down_annual: float

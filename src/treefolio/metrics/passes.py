@@ -27,7 +27,10 @@ Series = NDArray[np.float64]
 Places = NDArray[np.int64]
 
 FLAT = 1e-13
-"""Returns that differ by no more differ by rounding: they have no variance (and no Sharpe ratio of 1e13)."""
+"""Returns that differ by no more differ by rounding: they have no variance (and no Sharpe ratio of 1e13).
+
+A return no further from 0 is none: a flat day is neither won nor lost, whatever its last bit says.
+"""
 
 
 class Sums(NamedTuple):
@@ -119,7 +122,7 @@ def sums(returns: Series, months: Places) -> Sums:
         month_sum = 0.0
         for i in range(months[month], months[month + 1]):
             r = returns[i]
-            up, down = r > 0.0, r < 0.0
+            up, down = r > FLAT, r < -FLAT
             fall = r if down else 0.0
             month_sum += r
             gain += r if up else 0.0
@@ -173,11 +176,11 @@ def path(returns: Series, scratch: Series) -> Path:
     for i in range(n):
         value *= 1.0 + returns[i]
         scratch[i] = value
-        if value >= peak:
+        if value >= peak * (1.0 - FLAT):
             if i > start:
                 episodes = _closed(episodes, i - start, 1.0 - low / peak)
             start = i + 1
-            peak = low = value
+            peak = low = max(peak, value)
             continue
         low = min(low, value)
         drop = 1.0 - value / peak
@@ -213,21 +216,21 @@ def periods(values: Series, marks: Marks) -> Periods:
         value = values[marks.months[month + 1] - 1]
         earned = _earned(month_from, value)
         best_month, worst_month = max(best_month, earned), min(worst_month, earned)
-        up_months += earned > 0.0
-        down_months += earned < 0.0
+        up_months += earned > FLAT
+        down_months += earned < -FLAT
         month_gain += max(earned, 0.0)
         month_loss += min(earned, 0.0)
         month_from = value
         if marks.quarter_ends[month]:
             earned = _earned(quarter_from, value)
-            up_quarters += earned > 0.0
-            down_quarters += earned < 0.0
+            up_quarters += earned > FLAT
+            down_quarters += earned < -FLAT
             quarter_from = value
         if marks.year_ends[month]:
             earned = _earned(year_from, value)
             best_year, worst_year = max(best_year, earned), min(worst_year, earned)
-            up_years += earned > 0.0
-            down_years += earned < 0.0
+            up_years += earned > FLAT
+            down_years += earned < -FLAT
             year_from = value
             years += 1
     return Periods(
@@ -256,9 +259,9 @@ def versus(returns: Series, mean: float, rival: Rival) -> Versus:
         difference_squares += (d - e) * (d - e)
         low, high = min(low, r - b), max(high, r - b)
         growth = 1.0 + r
-        up_growth *= growth if b > 0.0 else 1.0
-        down_growth *= growth if b < 0.0 else 1.0
-        above += r > b
+        up_growth *= growth if b > FLAT else 1.0
+        down_growth *= growth if b < -FLAT else 1.0
+        above += r - b > FLAT
     if high - low <= FLAT:
         difference_squares = 0.0
     return Versus(products, difference_squares, up_growth, down_growth, above)
