@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from treefolio.cli import show
 from treefolio.cli.flags import Period, Prices, Selection, Trading
 from treefolio.errors import StrategyError, UsageError
 
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 
     from treefolio.engine.compiled import Question
     from treefolio.engine.execution import Execution
-    from treefolio.formats import Import
+    from treefolio.formats import Import, Report
     from treefolio.graph.plan import Axes
     from treefolio.strategy.tree import Strategy
     from treefolio.sweep.ask import Source, Value
@@ -132,14 +133,32 @@ def execution(flags: Trading) -> Execution:
 
 
 def imported(path: Path, empty: str | None = None) -> Import:
-    """The strategy in a file, with another policy for empty branches where one is given."""
+    """The strategy in a file, with another policy for empty branches where one is given.
+
+    What the import approximated, or passed over although it means something, is said.
+    """
     from treefolio.sweep.ask import load  # noqa: PLC0415 - heavy
 
     found = load(path)
+    show.notes(import_notes(path, found.report))
     if empty is None:
         return found
     policy = one_of(empty, EMPTY, "--empty")
     return replace(found, strategy=replace(found.strategy, empty=policy))  # type: ignore[arg-type]  # checked
+
+
+def import_notes(path: Path, report: Report) -> list[str]:
+    """A line for each kind of note in an import report that bears on the numbers."""
+    costs = tuple(note for note in report.ignored if "slippage" in note.message)
+    kinds = {"approximated": report.approximated, "left out": report.unsupported, "ignored": costs}
+    lines = []
+    for kind, notes in kinds.items():
+        if notes:
+            times = f" ({notes[0].count} times)" if notes[0].count > 1 else ""
+            more = f", and {len(notes) - 1} more" if len(notes) > 1 else ""
+            said = f"{notes[0].message}{times}{more}"
+            lines.append(f"the import {kind}: {said} (`treefolio inspect {path}` lists all)")
+    return lines
 
 
 def ask(path: Path, prices: Prices, period: Period, trading: Trading, sets: list[str]) -> Asked:

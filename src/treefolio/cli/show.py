@@ -99,17 +99,25 @@ def rows(frame: pl.DataFrame, by: str, variables: Sequence[str]) -> None:
 
     keys = list(dict.fromkeys([by, *BESIDE]))
     keys = [key for key in keys if key in frame.columns and key not in variables]
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    table.add_column("#", justify="right")
-    for name in variables:
-        table.add_column(Text(clean(name)), justify="right", overflow="fold")
+    columns = [["#", *map(str, range(1, frame.height + 1))]]
+    columns += [[clean(name), *(clean(_plain(value)) for value in frame[name])] for name in variables]
     for key in keys:
-        table.add_column(key, justify="right", no_wrap=True)
-    for k, row in enumerate(frame.iter_rows(named=True), start=1):
-        cells = [Text(clean(_plain(row[name]))) for name in variables]
-        cells += [Text(number(key, row[key]) if key in METRICS else _plain(row[key])) for key in keys]
-        table.add_row(str(k), *cells)
+        cells = [number(key, x) if key in METRICS else _plain(x) for x in frame[key]]
+        columns.append([key, *cells])
+    while len(columns) > len(variables) + 2 and _width(columns) > out().width:
+        columns.pop()  # metrics give way to the variables, which say which combination it is
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    fits = _width(columns) <= out().width
+    for head, *_ in columns:
+        table.add_column(Text(head), justify="right", no_wrap=fits, overflow="fold")
+    for line in list(zip(*columns, strict=True))[1:]:
+        table.add_row(*map(Text, line))
     out().print(table)
+
+
+def _width(columns: Sequence[Sequence[str]]) -> int:
+    """The width of a table of these columns, its gaps included."""
+    return sum(max(map(len, column)) + 3 for column in columns)
 
 
 def _plain(value: object) -> str:

@@ -6,7 +6,7 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import BrokenExecutor
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -28,7 +28,7 @@ from treefolio.cli.flags import (
     spread,
 )
 from treefolio.cli.run import EngineName
-from treefolio.errors import SpaceError, TreefolioError, UsageError
+from treefolio.errors import RunError, SpaceError, TreefolioError, UsageError
 
 if TYPE_CHECKING:
     from treefolio.sweep.assignments import Sample
@@ -234,10 +234,22 @@ def finish(swept: Swept, planned: Planned, out: Path) -> int:
     if counts["ok"]:
         show.say(f"The best {min(BEST, counts['ok'])} by sharpe:")
         show.rows(swept.top("sharpe", BEST), "sharpe", list(swept.space.axes))
-    for status in ("failed", "skipped"):
-        if counts[status]:
-            show.say(
-                f"{counts[status]:,} {status}: the column reason of rows.parquet says why", style="yellow"
-            )
+    show_reasons(swept, counts)
     show.say(f"Files: {out}, to begin with {report}")
-    return 0
+    if counts["ok"]:
+        return 0
+    raise RunError("no combination could be run", hint="The reasons are above, and in rows.parquet.")
+
+
+def show_reasons(swept: Swept, counts: Mapping[str, int]) -> None:
+    """How many rows are not ok, with the commonest reasons."""
+    import polars as pl  # noqa: PLC0415 - heavy
+
+    for status in ("failed", "skipped"):
+        if not counts[status]:
+            continue
+        show.say(f"{counts[status]:,} {status}, as the column reason of rows.parquet says:", style="yellow")
+        reasons = swept.rows.filter(pl.col("status") == status).group_by("reason").len()
+        commonest = reasons.sort("len", "reason", descending=[True, False]).head(3).collect()
+        for reason, count in commonest.iter_rows():
+            show.say(f"  {count:,} × {reason}", style="yellow")

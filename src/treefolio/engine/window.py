@@ -160,8 +160,8 @@ def when_priced(panel: Panel, tickers: Collection[str], window: Window) -> str:
         return "Choose a window in which it trades, or replace it: `treefolio inspect` lists its handle."
     shown = ", ".join(f"{ticker} {panel.sessions[first]}" for first, ticker in late[-SHOWN:])
     return (
-        f"Of what can be held, these have their first price after the start: {shown}. Choose a later --start, "
-        "or replace a ticker: `treefolio inspect` lists its handle."
+        f"Of what can be held, these have their first price after the start: {shown}. "
+        "Choose a later --start, or replace a ticker: `treefolio inspect` lists its handle."
     )
 
 

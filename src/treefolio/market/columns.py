@@ -145,7 +145,7 @@ def _find(ours: str, names: Sequence[str], columns: Mapping[str, str], source: s
         raise PriceError(
             f"the columns {', '.join(map(repr, fits))} all fit {ours!r}",
             source=source,
-            hint=f"Name the right one with columns={{{ours!r}: {fits[0]!r}}}.",
+            hint=f"Say which one it is: --column {ours}={fits[0]} on the command line.",
         )
     return ours if ours in fits else next(iter(fits), None)
 
@@ -170,5 +170,7 @@ def _absent(name: str, names: Sequence[str], source: str) -> PriceError:
     if len(names) == 1 and any(mark in names[0] for mark in ";\t|"):
         hint = "The columns of a CSV file are separated by commas."
     else:
-        hint = did_you_mean(name, names) or f"Name the column that is meant with columns={{{name!r}: …}}."
+        hint = did_you_mean(name, names) or (
+            "Say which column it is: --column OURS=THEIRS on the command line."
+        )
     return PriceError(f"there is no column {name!r}, only {shown}", source=source, hint=hint)

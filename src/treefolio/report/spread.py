@@ -41,6 +41,10 @@ class Histogram:
     above: int
 
 
+_ONE_VALUE = 1e-9
+"""Values that differ by less than this share of their size are drawn as one."""
+
+
 def histogram(values: NDArray[np.float64]) -> Histogram:
     """Counts in `BINS` equal bins over all values, or over the middle 99 % of them when the rest is far out.
 
@@ -50,7 +54,7 @@ def histogram(values: NDArray[np.float64]) -> Histogram:
     inner, outer = (float(q) for q in np.quantile(values, (_TAIL, 1 - _TAIL)))
     if outer > inner and high - low > _WILD * (outer - inner):
         low, high = inner, outer
-    if not high > low:
+    if high - low <= _ONE_VALUE * max(abs(low), abs(high)):
         low, high = low - 0.5, high + 0.5
     counts, edges = np.histogram(values, bins=BINS, range=(low, high))
     return Histogram(

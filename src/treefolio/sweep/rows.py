@@ -137,10 +137,17 @@ def scan(folder: Path) -> tuple[pl.LazyFrame, bool]:
     """The rows of a sweep's folder, and whether they are all there.
 
     Raises:
-        OutputError: the folder holds no rows.
+        OutputError: the folder holds no rows, or damaged ones.
     """
-    if (folder / "rows.parquet").exists():
-        return pl.scan_parquet(folder / "rows.parquet"), True
+    whole = folder / "rows.parquet"
+    if whole.exists():
+        try:
+            pl.scan_parquet(whole).collect_schema()
+        except pl.exceptions.PolarsError:
+            raise OutputError(
+                f"{whole} is damaged", hint="Run the sweep again, in another --out folder."
+            ) from None
+        return pl.scan_parquet(whole), True
     parts = sorted((folder / PARTS).glob("rows-*.parquet"))
     if not parts:
         raise OutputError(
