@@ -7,6 +7,8 @@ import polars as pl
 from treefolio.errors import UsageError, did_you_mean
 from treefolio.metrics import METRICS
 
+_ROW = "\0row"
+"""Where the row's number stands: no column has this name."""
 _SPELLING = (
     'Write it like: max_drawdown < 0.3 and sharpe > 1. Columns with a dot need quotes: "c12.window" = 10.'
 )
@@ -32,11 +34,16 @@ def top(rows: pl.LazyFrame, *, by: str, where: str | None = None, n: int = 20) -
     smallest_first = key in METRICS and METRICS[key].better == "low"
     if by.startswith("-"):
         smallest_first = not smallest_first
-    kept = rows.filter(pl.col("status") == "ok")
+    numbered = rows.with_row_index(_ROW)
+    kept = numbered.filter(pl.col("status") == "ok")
 
     def best(rows: pl.LazyFrame) -> pl.DataFrame:
-        ranked = rows.sort(key, descending=not smallest_first, nulls_last=True, maintain_order=True)
-        return ranked.head(n).collect()
+        """Ranks by one column, and only then reads the others, of the best alone: memory stays small."""
+        ranked = rows.select(_ROW, key).collect(engine="streaming")
+        order = ranked.sort(key, descending=not smallest_first, nulls_last=True, maintain_order=True).head(n)
+        places = order.select(_ROW).with_row_index("place")
+        found = numbered.filter(pl.col(_ROW).is_in(places[_ROW].implode())).collect(engine="streaming")
+        return found.join(places, on=_ROW).sort("place").drop(_ROW, "place")
 
     if where is None:
         return best(kept)
