@@ -14,8 +14,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from treefolio.metrics import GROUPS, METRICS
-from treefolio.report import drawing, luck, measures, numerals, style, thin, ticks
+from treefolio.metrics import GROUPS, METRICS, TITLES
+from treefolio.report import drawing, luck, numerals, style, thin, ticks
 from treefolio.report.markup import Html, el, escape, join, shortened
 
 ANY_TEXT = st.text(st.characters(), max_size=60)
@@ -122,7 +122,7 @@ def test_numbers_read_like_this(made: str, text: str):
 
 def test_every_unit_and_every_group_of_metrics_has_its_words():
     assert {metric.unit for metric in METRICS.values()} <= set(numerals.UNITS)
-    assert list(measures.TITLES) == list(GROUPS)
+    assert list(TITLES) == list(GROUPS)
 
 
 @given(st.lists(st.floats(-1e6, 1e6), min_size=1, max_size=400), st.integers(4, 60))

@@ -21,6 +21,7 @@ from treefolio.metrics.table import (
     GROUPS,
     METRICS,
     POSITIONS,
+    TITLES,
     Activity,
     require_keys,
 )
@@ -32,6 +33,7 @@ __all__ = [
     "GROUP_OF",
     "METRICS",
     "POSITIONS",
+    "TITLES",
     "Activity",
     "Frame",
     "Marks",

@@ -3,19 +3,7 @@
 from __future__ import annotations
 
 from treefolio.metrics.row import Metric
-from treefolio.metrics.table import GROUPS, METRICS
-
-_TITLES = {
-    "return": "What it earned",
-    "ratio": "Return for risk",
-    "risk": "Scatter and tails",
-    "drawdown": "Drawdowns",
-    "day": "Days",
-    "period": "Months, quarters, years",
-    "trailing": "Lately",
-    "benchmark": "Against the benchmark",
-    "activity": "Held and traded",
-}
+from treefolio.metrics.table import GROUPS, METRICS, TITLES
 
 _HEAD = """# Metrics
 
@@ -34,7 +22,7 @@ def markdown() -> str:
     """The page: for each group, a table of key, label, unit, what is better, convention and oracle."""
     parts = [_HEAD.format(count=len(METRICS))]
     for group, rows in GROUPS.items():
-        parts.append(f"\n## {_TITLES[group]}\n\n| key | label | unit | better | meant is | agrees with |")
+        parts.append(f"\n## {TITLES[group]}\n\n| key | label | unit | better | meant is | agrees with |")
         parts.append("|---|---|---|---|---|---|")
         parts += [_line(metric) for metric in rows]
     return "\n".join(parts) + "\n"

@@ -39,6 +39,21 @@ GROUPS: Mapping[str, tuple[Metric, ...]] = MappingProxyType(
 )
 """Group → its rows, in the order of the table."""
 
+TITLES: Mapping[str, str] = MappingProxyType(
+    {
+        "return": "What it earned",
+        "ratio": "Return for risk",
+        "risk": "Scatter and tails",
+        "drawdown": "Drawdowns",
+        "day": "Days",
+        "period": "Months, quarters, years",
+        "trailing": "Lately",
+        "benchmark": "Against the benchmark",
+        "activity": "Held and traded",
+    }
+)
+"""Group → its heading in reports and docs."""
+
 METRICS: Mapping[str, Metric] = MappingProxyType(
     {metric.key: metric for rows in GROUPS.values() for metric in rows}
 )

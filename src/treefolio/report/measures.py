@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from types import MappingProxyType
 
-from treefolio.metrics import GROUPS, METRICS, Metric, measure_one
+from treefolio.metrics import GROUPS, METRICS, TITLES, Metric, measure_one
 from treefolio.report.curves import still
 from treefolio.report.markup import Html, el, section
 from treefolio.report.numerals import UNDEFINED, short_money, shown
@@ -13,21 +12,6 @@ from treefolio.report.page import cards
 from treefolio.sweep.single import Result
 
 Numbers = Mapping[str, float | None]
-
-TITLES: Mapping[str, str] = MappingProxyType(
-    {
-        "return": "Return",
-        "ratio": "Return for risk",
-        "risk": "Scatter and tails",
-        "drawdown": "Drawdowns",
-        "day": "Days",
-        "period": "Months and years",
-        "trailing": "Lately",
-        "benchmark": "Against the benchmark",
-        "activity": "Held and traded",
-    }
-)
-"""Group of metrics → its heading."""
 
 HEADLINE = ("annualized_return", "volatility", "sharpe", "max_drawdown", "calmar")
 

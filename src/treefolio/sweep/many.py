@@ -250,6 +250,8 @@ def _claim(folder: Path, identity: str, size: int, *, resume: bool) -> list[tupl
     """
     path = folder / "manifest.json"
     if not (resume and path.exists()):
+        for unfinished in folder.glob(".manifest.json.*") if resume else ():
+            unfinished.unlink()  # it was killed before its first file was whole
         files.require_free(folder)
         with files.explained(folder):
             folder.mkdir(parents=True, exist_ok=True)
