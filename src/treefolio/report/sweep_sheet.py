@@ -138,8 +138,9 @@ def _number(metric: Metric, value: object) -> str:
 
 def _space_section(summary: SweepSummary) -> Html:
     full = int(np.prod([len(values) for values in summary.variables.values()], dtype=object))
+    meanings = _meanings(summary)
     rows = [
-        row(count(len(values)), _values(values), head=shortened(name, 60))
+        row(count(len(values)), _values(values), meanings.get(name, ""), head=shortened(name, 60))
         for name, values in summary.variables.items()
     ]
     total = sum(summary.counts.values())
@@ -148,8 +149,15 @@ def _space_section(summary: SweepSummary) -> Html:
     how = f" They are {described(origin)}." if origin else ""
     note = f"The grid has {count(full)} combinations{some}.{how}"
     return section(
-        "space", "Space", table(("Variable", "Number", "Values"), rows, kind="left wrap"), note=note
+        "space", "Space", table(("Variable", "Number", "Values", "Of"), rows, kind="left wrap"), note=note
     )
+
+
+def _meanings(summary: SweepSummary) -> dict[str, str]:
+    """Handle → the part of the strategy around it; declared variables speak for themselves."""
+    listed = part(summary.manifest, "space").get("variables")
+    entries = [entry for entry in listed if isinstance(entry, dict)] if isinstance(listed, list) else []
+    return {str(entry.get("name")): shortened(str(entry["of"]), 80) for entry in entries if entry.get("of")}
 
 
 def _values(values: tuple[Value, ...]) -> str:

@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from treefolio.errors import SpaceError, did_you_mean
+from treefolio.strategy.handles import handles as handles_of
 from treefolio.strategy.handles import open_handles
 from treefolio.strategy.signature import Signatures
 from treefolio.strategy.tree import Constraint, Number, Strategy, Var
@@ -41,6 +42,7 @@ class Space:
             list or a sample (`assignments`); they keep their order. None for the whole grid.
         origin: where `listed` came from, for the manifest.
         limit: combinations that may be enumerated.
+        meanings: handle → the part of the strategy around it, such as ``rsi(TQQQ, 10) > 79``.
     """
 
     axes: Mapping[str, tuple[Value, ...]]
@@ -49,6 +51,7 @@ class Space:
     listed: Choices | None = field(default=None, repr=False)
     origin: Mapping[str, object] | None = None
     limit: int = field(default=MOST_ROWS, repr=False)
+    meanings: Mapping[str, str] = field(default_factory=dict, repr=False)
 
     def __post_init__(self) -> None:
         for name, values in self.axes.items():
@@ -154,8 +157,12 @@ class Space:
 
     def describe(self) -> dict[str, object]:
         """Plain data for the manifest."""
+        variables: list[dict[str, object]] = [
+            {"name": name, "values": list(values), "of": self.meanings.get(name)}
+            for name, values in self.axes.items()
+        ]
         return {
-            "variables": [{"name": name, "values": list(values)} for name, values in self.axes.items()],
+            "variables": variables,
             "constraints": [_text(constraint) for constraint in self.constraints],
             "combinations": self.size,
             "listed": None if self.origin is None else dict(self.origin),
@@ -205,6 +212,8 @@ def open_strategy(
                 hint=did_you_mean(name, declared) or "`treefolio inspect` lists variables and handles.",
             )
     opened = open_handles(strategy, handles, signatures)
+    known = handles_of(strategy, signatures) if handles else ()
+    meanings = {handle.id: handle.text for handle in known if handle.id in handles}
     axes: dict[str, tuple[Value, ...]] = {}
     for name, variable in declared.items():
         if name not in vary and name not in fix and len(variable.values) > 1:
@@ -218,5 +227,6 @@ def open_strategy(
         fixed={name: values[0] for name, values in checked.items()},
         constraints=strategy.constraints,
         limit=limit,
+        meanings=meanings,
     )
     return opened, space
