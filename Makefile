@@ -25,6 +25,8 @@ check: $(VENV)/.dev
 	$(BIN)/lint-imports
 
 bench: $(VENV)/.dev
+	$(PIP) --group bench
+	$(BIN)/python -m treefolio.sweep.warm
 	$(BIN)/python benchmarks/sweep.py
 
 # Pages that are made from tables in the code.

@@ -87,23 +87,31 @@ def seconds(work: Callable[[], object], repeats: int = 5) -> float:
     return statistics.median(times)
 
 
-def generated_tree(panel: Panel, rng: np.random.Generator, blocks: int = 66) -> Strategy:
-    """A tree of the shape of a real one: a handful of conditions, each used in dozens of blocks."""
-    names = [
-        t for t in ("TQQQ", "SOXL", "UPRO", "TECL", "SQQQ", "UVXY", "TLT", "TMF", "BIL", "GLD") if t in panel
-    ]
-    gates = [
-        Reading("price", (), "SPY") > Reading("sma", (window,), "SPY") for window in range(20, 200, 15)
-    ] + [Reading("rsi", (10,), name) > level for name in names for level in (31, 70, 79)]
+def generated_tree(panel: Panel, rng: np.random.Generator) -> Strategy:
+    """A tree of the shape of a real one: thousands of nodes, of which a tenth are distinct.
 
-    def block(levels: int) -> Node:
-        if levels == 0:
-            return Asset(str(rng.choice(names)))
-        gate = gates[int(rng.integers(len(gates)))]
-        other = Asset(str(rng.choice(names))) if rng.random() < 0.6 else block(levels - 1)
-        return Equal((If(gate, block(levels - 1), other),))
+    About a hundred conditions; blocks of nested choices that stand in dozens of places, as people copy them.
+    """
+    funds = ("TQQQ", "SOXL", "UPRO", "TECL", "SQQQ", "UVXY", "TLT", "TMF", "BIL", "GLD", "UUP", "EDC", "SPXL")
+    names = [name for name in funds if name in panel]
+    windows = [Reading("price", (), "SPY") > Reading("sma", (n,), "SPY") for n in range(20, 200, 9)]
+    levels = [Reading("rsi", (10,), name) > level for name in names for level in (31, 35, 70, 75, 79, 81)]
+    gates = windows + levels
 
-    groups = tuple(Equal(tuple(block(9) for _ in range(blocks // 6))) for _ in range(6))
+    def block(depth: int) -> Node:
+        node: Node = Asset(str(rng.choice(names)))
+        for _ in range(depth):
+            other = Asset(str(rng.choice(names)))
+            node = Equal((If(gates[int(rng.integers(len(gates)))], other, node),))
+        return node
+
+    pool = [block(9) for _ in range(12)]
+
+    def group() -> Node:
+        picks = rng.choice(len(pool), 14)
+        return Equal(tuple(If(windows[int(k)], pool[int(k)], pool[int(k) - 1]) for k in picks))
+
+    groups = tuple(group() for _ in range(6))
     return Strategy(name="generated", root=Specified(groups, (35, 25, 15, 10, 10, 5)))
 
 

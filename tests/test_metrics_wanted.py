@@ -8,6 +8,7 @@ import numpy as np
 import polars as pl
 import pytest
 
+import treefolio as tf
 from sweep_cases import planned
 from treefolio.errors import UsageError
 from treefolio.metrics import ACTIVITY_KEYS, METRICS, frame, measure_one
@@ -39,6 +40,13 @@ def test_an_unknown_metric_is_refused(series: tuple[np.ndarray, np.ndarray, np.n
     with pytest.raises(UsageError, match="sharp") as error:
         frame(series[0], None, {"sharp"})
     assert "sharpe" in str(error.value.hint)
+
+
+def test_the_face_takes_metrics() -> None:
+    """``tf.sweep(metrics=…)`` has just those columns."""
+    rule = tf.define("S", tf.If(tf.rsi("SPY", tf.var("n")) > 50, "SPY", "TLT"), variables={"n": [5, 10]})
+    swept = tf.sweep(rule, tf.synthetic_panel(tickers=["SPY", "TLT"], end="2012-12-31"), metrics=["sharpe"])
+    assert [name for name in swept.rows.collect_schema().names() if name in METRICS] == ["sharpe"]
 
 
 def test_rows_with_some_metrics(tmp_path: Path) -> None:

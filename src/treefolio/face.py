@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import datetime as dt
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from concurrent.futures import Executor
 from dataclasses import replace
 from pathlib import Path
@@ -82,6 +82,7 @@ def sweep(
     space: str | Path | None = None,
     sample: Sample | None = None,
     latest_start: Day = None,
+    metrics: Collection[str] | None = None,
     threads: int | None = None,
     executor: Executor | None = None,
     out: str | Path | None = None,
@@ -94,6 +95,7 @@ def sweep(
         vary: variable or handle → values, or ``70:85:1``. Declared variables with several values vary too.
         space: a CSV or Parquet file instead: a column per variable, a row per combination.
         sample: draws some combinations instead of taking all.
+        metrics: the columns of metrics that the rows shall have; None for all. Fewer are quicker.
         threads: how many ranges of rows are computed at once; None for one per processor.
         executor: computes them elsewhere than on threads of this process: a ProcessPoolExecutor that spawns,
             or a Dask client's (``client.get_executor()``); then ``threads`` is best its number of workers.
@@ -112,7 +114,9 @@ def sweep(
     latest = _day(latest_start, "latest_start")
     planned, notes = ask.answer(
         question,
-        lambda asked: plan_sweep(tree, asked, vary=vary, fix=set, select=select, latest_start=latest),
+        lambda asked: plan_sweep(
+            tree, asked, vary=vary, fix=set, select=select, latest_start=latest, metrics=metrics
+        ),
         wished=_wished(benchmark),
     )
     swept = planned.run(
