@@ -28,11 +28,13 @@ bench: $(VENV)/.dev
 	$(PIP) --group bench
 	$(BIN)/python -m treefolio.sweep.warm
 	$(BIN)/python benchmarks/sweep.py
+	$(BIN)/python benchmarks/market.py
 
 # Pages that are made from tables in the code.
 docs: $(VENV)/.dev
 	$(BIN)/python -m treefolio.indicators.docs > docs/indicators.md
 	$(BIN)/python -m treefolio.metrics.docs > docs/metrics.md
+	$(BIN)/python -m treefolio.market.docs > docs/settings.md
 
 $(VENV)/.run: pyproject.toml constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)

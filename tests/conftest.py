@@ -12,6 +12,12 @@ settings.register_profile("pinned", derandomize=True, deadline=None, max_example
 settings.load_profile("pinned")
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _home(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Caches and ledgers of tests are not the user's; processes that tests start inherit it."""
+    os.environ["TREEFOLIO_HOME"] = str(tmp_path_factory.mktemp("home"))
+
+
 @pytest.fixture(scope="session")
 def shared() -> Path:
     """The folder of private reference data: strategies, prices, golden answers."""

@@ -26,7 +26,14 @@ RUN_FILES = {
     "trades.parquet",
     "report.html",
 }
-SWEEP_FILES = {"manifest.json", "stats.json", "summary.json", "rows.parquet", "report.html"}
+SWEEP_FILES = {
+    "manifest.json",
+    "stats.json",
+    "summary.json",
+    "selection.json",
+    "rows.parquet",
+    "report.html",
+}
 
 
 @pytest.fixture
@@ -230,7 +237,10 @@ def test_sweep_writes_the_files_of_the_contract(
         "start",
         "end",
         "sessions",
-        *METRICS,
+        *(key for key in METRICS if key != "psr"),
+        "psr",
+        "dsr",
+        "plateau",
         "status",
         "reason",
     ]

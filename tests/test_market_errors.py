@@ -219,7 +219,7 @@ def test_row_without_a_ticker(tmp_path: Path, wanted: list[str] | None) -> None:
 
 
 def test_folder(tmp_path: Path) -> None:
-    """A folder is no price file."""
+    """A folder without price files is no source of prices."""
     with pytest.raises(PriceError, match="is a folder"):
         read_panel([tmp_path])
 

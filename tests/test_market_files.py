@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from treefolio.errors import PriceError
 from treefolio.market.calendar import sessions
 from treefolio.market.files import read_panel, read_tickers
 from treefolio.market.frames import from_frame, to_frame
@@ -202,9 +203,9 @@ class TestSeveralFiles:
     @pytest.fixture
     def paths(self, tmp_path: Path) -> list[Path]:
         pl.concat([long_table("A", [1.0, 2.0]), long_table("B", [3.0])]).write_csv(tmp_path / "one.csv")
-        pl.concat([long_table("B", [30.0, 40.0, 50.0]), long_table("C", [6.0])]).with_columns(
-            adj_close=pl.col("close")
-        ).write_parquet(tmp_path / "two.parquet")
+        pl.concat([long_table("B", [30.0, 40.0, 50.0]), long_table("C", [6.0])]).write_parquet(
+            tmp_path / "two.parquet"
+        )
         return [tmp_path / "one.csv", tmp_path / "two.parquet"]
 
     def test_first_file_wins(self, paths: list[Path]) -> None:
@@ -219,12 +220,29 @@ class TestSeveralFiles:
         assert panel.column("B").tolist() == [30.0, 40.0, 50.0]
         assert panel.source == "two.parquet: 2 tickers; one.csv: 1 ticker (B from two.parquet instead)"
 
-    def test_bases_that_differ_are_stated(self, paths: list[Path]) -> None:
-        """Each basis names its tickers."""
-        assert read_panel(paths).basis == (
-            f"{ADJUSTED} (C); close: as given, adjusted only as its source did (A, B)"
-        )
-        assert read_panel(paths, price_column="close").basis.count(";") == 0
+    def test_bases_that_differ_are_an_error(self, paths: list[Path], tmp_path: Path) -> None:
+        """It names both, and their tickers; one that both files have in common is no error."""
+        adjusted = long_table("D", [6.0]).with_columns(adj_close=pl.col("close"))
+        adjusted.write_csv(tmp_path / "three.csv")
+        with pytest.raises(
+            PriceError, match=r"three.csv has 'adj_close.*\(D\).*one.csv has 'close.*\(A, B\)"
+        ):
+            read_panel([*paths, tmp_path / "three.csv"])
+        panel = read_panel([*paths, tmp_path / "three.csv"], price_column="close")
+        assert panel.basis == "close: as given, adjusted only as its source did"
+
+    def test_folder_of_one_file_for_each_ticker(self, tmp_path: Path) -> None:
+        """A file without a column of tickers is of the one that its name says."""
+        folder = tmp_path / "prices"
+        folder.mkdir()
+        long_table("A", [1.0, 2.0]).drop("ticker").write_csv(folder / "spy.csv")
+        long_table("A", [3.0, 4.0]).drop("ticker").write_parquet(folder / "TLT.parquet")
+        long_table("B", [5.0, 6.0]).write_csv(folder / "others.csv")
+        (folder / "README.txt").write_text("no prices")
+        panel = read_panel([folder])
+        assert panel.tickers == ("B", "SPY", "TLT")
+        assert panel.column("SPY").tolist() == [1.0, 2.0]
+        assert read_tickers([folder]) == ("B", "SPY", "TLT")
 
     def test_file_without_a_wanted_ticker_is_said(self, paths: list[Path]) -> None:
         """It gave nothing."""

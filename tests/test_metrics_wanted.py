@@ -43,20 +43,26 @@ def test_an_unknown_metric_is_refused(series: tuple[np.ndarray, np.ndarray, np.n
 
 
 def test_the_face_takes_metrics() -> None:
-    """``tf.sweep(metrics=…)`` has just those columns."""
+    """``tf.sweep(metrics=…)`` has just those columns, and psr, which always has its own."""
     rule = tf.define("S", tf.If(tf.rsi("SPY", tf.var("n")) > 50, "SPY", "TLT"), variables={"n": [5, 10]})
     swept = tf.sweep(rule, tf.synthetic_panel(tickers=["SPY", "TLT"], end="2012-12-31"), metrics=["sharpe"])
-    assert [name for name in swept.rows.collect_schema().names() if name in METRICS] == ["sharpe"]
+    assert [name for name in swept.rows.collect_schema().names() if name in METRICS] == [
+        "sharpe",
+        "psr",
+    ]
 
 
 def test_rows_with_some_metrics(tmp_path: Path) -> None:
-    """A sweep of some metrics has just their columns, in the table's order, with the same numbers."""
+    """A sweep of some metrics has just their columns, in the table's order, with the same numbers.
+
+    What is said of the selection is the same as well.
+    """
     some = planned(metrics=["max_drawdown", "sharpe", "cumulative_return"])
     assert not some.prepared.market.tracked
     rows = some.run(tmp_path / "some").rows.collect()
     whole = planned().run(tmp_path / "all").rows.collect()
     keys = [name for name in rows.columns if name in METRICS]
-    assert keys == ["cumulative_return", "sharpe", "max_drawdown"]
+    assert keys == ["cumulative_return", "sharpe", "max_drawdown", "psr"]
     assert rows.equals(whole.select(rows.columns))
     assert planned(metrics=["turnover"]).prepared.market.tracked
     assert pl.read_parquet(tmp_path / "some" / "rows.parquet").columns == rows.columns

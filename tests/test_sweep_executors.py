@@ -14,7 +14,7 @@ from treefolio.errors import OutputError
 from treefolio.sweep import many, remote
 from treefolio.sweep.remote import Ticket, measure_range
 
-STABLE = ("manifest.json", "rows.parquet", "summary.json")
+STABLE = ("manifest.json", "rows.parquet", "selection.json", "summary.json")
 
 
 def test_processes_write_the_same_bytes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -19,7 +19,7 @@ from treefolio.sweep import many
 from treefolio.sweep.many import Planned, Progress, Stopped
 from treefolio.sweep.rows import scan
 
-STABLE = ("manifest.json", "rows.parquet", "summary.json")
+STABLE = ("manifest.json", "rows.parquet", "selection.json", "summary.json")
 
 
 def contents(folder: Path) -> dict[str, bytes]:
@@ -59,7 +59,7 @@ def small_ranges(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_the_folder_of_a_sweep(sweep: Planned, tmp_path: Path) -> None:
-    """Four files and nothing else; progress ends at all rows."""
+    """Five files and nothing else; progress ends at all rows."""
     seen: list[Progress] = []
     swept = sweep.run(tmp_path / "new" / "out", progress=seen.append)
     assert sorted(path.name for path in (tmp_path / "new" / "out").iterdir()) == sorted(
@@ -99,7 +99,7 @@ def test_threads_and_ranges_change_no_byte(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """Of manifest, rows and summary, from one row a part to all of them."""
+    """Of manifest, rows, selection and summary, from one row a part to all of them."""
     monkeypatch.setattr(many, "PART_SECONDS", seconds)
     monkeypatch.setattr(many, "FIRST_RANGE", smallest)
     monkeypatch.setattr(many, "LARGEST_RANGE", largest)
@@ -182,14 +182,15 @@ def test_a_finished_sweep_is_resumed_without_work(
     assert contents(folder) == expected
 
 
-def test_a_sweep_that_lost_its_summary_gets_it_back(
-    sweep: Planned, expected: dict[str, bytes], tmp_path: Path
+@pytest.mark.parametrize(("lost", "computed"), [("summary.json", 0), ("selection.json", 400)])
+def test_a_sweep_that_lost_a_file_gets_it_back(
+    lost: str, computed: int, sweep: Planned, expected: dict[str, bytes], tmp_path: Path
 ) -> None:
-    """It ended between the last two files."""
+    """It ended between the last files. What selection.json is made of is in no file of the end."""
     folder = tmp_path / "out"
     sweep.run(folder)
-    (folder / "summary.json").unlink()
-    sweep.run(folder, resume=True)
+    (folder / lost).unlink()
+    assert sweep.run(folder, resume=True).stats["rows_computed"] == computed
     assert contents(folder) == expected
 
 

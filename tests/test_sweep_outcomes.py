@@ -16,6 +16,7 @@ from treefolio.engine.execution import Costs, Execution
 from treefolio.errors import SpaceError, StrategyError, WindowError
 from treefolio.metrics import METRICS
 from treefolio.sweep.many import Planned, gaps
+from treefolio.sweep.rows import JUDGED
 from treefolio.sweep.single import run
 from treefolio.sweep.space import Value
 
@@ -46,7 +47,7 @@ def test_a_combination_that_fails_is_a_row_with_a_reason(execution: Execution, t
     assert rows.select(METRICS.keys()).row(1) == (None,) * len(METRICS)
     assert swept.summary["status"] == {"ok": 2, "failed": 1, "skipped": 0}
     alone = planned(PLAIN, question, vary={"fund": ["C"]}).run().rows.collect()
-    assert alone.row(0) == rows.row(2)
+    assert alone.drop(JUDGED).row(0) == rows.drop(JUDGED).row(2)
     assert swept.top("sharpe")["fund"].sort().to_list() == ["A", "C"]
 
 
@@ -184,7 +185,7 @@ def test_the_manifest_holds_what_identifies_the_sweep_and_nothing_else(
     assert manifest["space"]["combinations"] == 400
     assert manifest["prices"]["snapshot"] == QUESTION.panel.content_hash
     assert dt.date.fromisoformat(manifest["start"]) == sweep.prepared.sessions[0].item()
-    assert {"seconds", "rows_per_second", "rows_computed", "threads"} <= stats.keys()
+    assert {"seconds", "rows_per_second", "rows_computed", "parallelism"} <= stats.keys()
 
 
 # ---- rows equal runs

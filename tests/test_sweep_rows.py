@@ -34,7 +34,7 @@ def rows(folder: Path) -> pl.DataFrame:
 
 
 def test_columns_and_types(rows: pl.DataFrame) -> None:
-    """Variables as they are named, then start, end, sessions, metrics, status, reason."""
+    """Variables as they are named, start, end, sessions, metrics, then psr, dsr, plateau, status, reason."""
     assert list(rows.schema.items()) == [
         ("fund", pl.String),
         ("hot", pl.Float64),
@@ -44,7 +44,10 @@ def test_columns_and_types(rows: pl.DataFrame) -> None:
         ("start", pl.Date),
         ("end", pl.Date),
         ("sessions", pl.Int64),
-        *((key, pl.Float64) for key in METRICS),
+        *((key, pl.Float64) for key in METRICS if key != "psr"),
+        ("psr", pl.Float64),
+        ("dsr", pl.Float64),
+        ("plateau", pl.Float64),
         ("status", pl.String),
         ("reason", pl.String),
     ]
@@ -115,7 +118,8 @@ def test_a_huge_value_is_no_null() -> None:
 def test_metrics_are_the_same_keys_everywhere(folder: Path, rows: pl.DataFrame) -> None:
     """In the rows and in the summary."""
     summary = json.loads((folder / "summary.json").read_text(encoding="utf-8"))
-    assert list(schema(Space(axes={}))) == ["start", "end", "sessions", *METRICS, "status", "reason"]
+    others = {"start", "end", "sessions", "dsr", "plateau", "status", "reason"}
+    assert set(schema(Space(axes={}))) == others | METRICS.keys()
     assert summary["metrics"].keys() == METRICS.keys() <= set(rows.columns)
 
 

@@ -8,7 +8,7 @@
 
 * `read` a strategy's file, or build a `Strategy` with `If`, `equal`, `weighted`, `top`, …; every indicator
   is a function of its name: `rsi`, `sma`, `price`, …
-* `read_panel` or `synthetic_panel` for prices, `Execution` and `Costs` for how decisions trade.
+* `read_panel`, `vendor` or `synthetic_panel` for prices, `Execution` and `Costs` for how decisions trade.
 * `run` gives a `Result`, `sweep` a `Swept`.
 
 Nothing is imported before it is used (PEP 562): ``import treefolio`` takes some milliseconds.
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from treefolio.market.files import read_panel as read_panel
     from treefolio.market.panel import Panel as Panel
     from treefolio.market.synthetic import synthetic_panel as synthetic_panel
+    from treefolio.market.vendors import vendor as vendor
     from treefolio.strategy.build import If as If
     from treefolio.strategy.build import ago as ago
     from treefolio.strategy.build import all_of as all_of
@@ -124,6 +125,7 @@ __all__ = [
     "synthetic_panel",
     "top",
     "var",
+    "vendor",
     "volatility",
     "weighted",
     "willr",
@@ -145,6 +147,7 @@ _HOMES = {
     "read_panel": "treefolio.market.files",
     "run": "treefolio.face",
     "synthetic_panel": "treefolio.market.synthetic",
+    "vendor": "treefolio.market.vendors",
     **dict.fromkeys(
         (
             "If",

@@ -6,7 +6,8 @@
     │   ├── FormatError      the file is damaged, or in no format we know
     │   └── LimitError       the strategy is larger than the stated limits
     ├── PriceError           the price files are damaged or of another kind than stated
-    │   └── MissingPrices    tickers or sessions that the strategy needs are not there
+    │   ├── MissingPrices    tickers or sessions that the strategy needs are not there
+    │   └── SourceError      a source of prices cannot be asked, or its answer cannot be used
     ├── WindowError          no session is left between start and end
     ├── SpaceError           the space of variables is empty, too large, or names what is not there
     ├── RunError             a run met a session that it cannot account for
@@ -90,6 +91,10 @@ class PriceError(TreefolioError):
 
 class MissingPrices(PriceError):  # noqa: N818 - named for what is missing, as a user reads it
     """Tickers or sessions that the strategy needs are not there."""
+
+
+class SourceError(PriceError):
+    """A source of prices cannot be asked, or its answer cannot be used."""
 
 
 class WindowError(TreefolioError):

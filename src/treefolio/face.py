@@ -21,6 +21,7 @@ from treefolio.formats import Import
 from treefolio.graph.plan import Axes
 from treefolio.indicators import INDICATORS, SIGNATURES
 from treefolio.market.panel import Panel
+from treefolio.market.supply import FileSupply, Supply
 from treefolio.strategy.build import reading
 from treefolio.strategy.tree import NumberLike, Reading, Strategy, Word
 from treefolio.sweep import ask, single
@@ -30,7 +31,7 @@ from treefolio.sweep.single import Engine, Result
 from treefolio.sweep.space import Value
 
 StrategyLike: TypeAlias = "Strategy | Import | str | Path"
-PricesLike: TypeAlias = "Panel | str | Path | Sequence[str | Path]"
+PricesLike: TypeAlias = "Panel | Supply | str | Path | Sequence[str | Path]"
 Day: TypeAlias = "dt.date | str | None"
 
 
@@ -50,7 +51,7 @@ def run(
 
     Args:
         strategy: a strategy, an import, or a file in any format.
-        prices: a panel, or Parquet or CSV files.
+        prices: a panel; Parquet or CSV files; or a `vendor`, which fetches what is needed.
         start, end: dates or ``YYYY-MM-DD``, both included; None for as early, or as late, as prices allow.
         benchmark: a ticker, or a strategy without open variables; SPY is left out, with a note, where the
             prices do not have it.
@@ -160,17 +161,15 @@ def _question(
     if isinstance(prices, Panel):
         panel = prices
     else:
-        files = [prices] if isinstance(prices, str | Path) else prices
-        source = ask.Source(files=tuple(map(Path, files)))
         panel = ask.panel_for(
-            source,
+            _supply(prices),
             strategy,
             axes,
             missing=missing,
             benchmark=benchmark,
             end=last,
             opens=execution is not None and execution.fill == "next_open",
-        )
+        ).panel
     return Question(
         panel=panel,
         start=_day(start, "start"),
@@ -179,6 +178,13 @@ def _question(
         missing=missing,
         execution=execution or Execution(),
     )
+
+
+def _supply(prices: Supply | str | Path | Sequence[str | Path]) -> Supply:
+    """What has the prices: files, where it is not said otherwise."""
+    if isinstance(prices, str | Path):
+        return FileSupply(files=(Path(prices),))
+    return FileSupply(files=tuple(map(Path, prices))) if isinstance(prices, Sequence) else prices
 
 
 def _wished(benchmark: str | Strategy | None) -> bool:

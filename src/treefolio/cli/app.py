@@ -5,13 +5,27 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from typing import Annotated
 
 import typer
 
-from treefolio.cli import check, convert, demo, explain, fail, inspect, run, sweep, top
+from treefolio.cli import (
+    check,
+    compare,
+    convert,
+    data,
+    demo,
+    explain,
+    fail,
+    inspect,
+    log,
+    run,
+    sweep,
+    top,
+)
 
-VERBS = (run, sweep, inspect, convert, explain, check, top, demo)
+VERBS = (run, sweep, inspect, convert, explain, check, compare, top, demo)
 """Each module has a function `verb`; its name is the module's."""
 
 app = typer.Typer(
@@ -24,6 +38,7 @@ app = typer.Typer(
 )
 for module in VERBS:
     app.command(module.__name__.rpartition(".")[2])(module.verb)
+app.add_typer(data.app, name="data")
 
 
 def _version(wanted: bool) -> None:
@@ -46,10 +61,16 @@ def _program(
 
 def start(arguments: Sequence[str] | None = None) -> int:
     """The exit status of the command line with these arguments (of the process, when None)."""
+    log.configure()
     given = list(sys.argv[1:] if arguments is None else arguments)
     command = typer.main.get_command(app)
     try:
-        found = command.main(given or ["--help"], prog_name="treefolio", standalone_mode=False)
+        found = command.main(
+            given or ["--help"],
+            prog_name="treefolio",
+            standalone_mode=False,
+            obj=datetime.now(UTC),  # when it was asked: `asked.asked_at`
+        )
         sys.stdout.flush()
     except BrokenPipeError:
         _forget_output()

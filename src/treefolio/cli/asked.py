@@ -9,9 +9,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from click import get_current_context
+
 from treefolio.cli import show
 from treefolio.cli.flags import Period, Prices, Selection, Trading
-from treefolio.errors import StrategyError, UsageError
+from treefolio.errors import OutputError, StrategyError, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -20,8 +22,9 @@ if TYPE_CHECKING:
     from treefolio.engine.execution import Execution
     from treefolio.formats import Import, Report
     from treefolio.graph.plan import Axes
+    from treefolio.market.supply import Supplied, Supply
     from treefolio.strategy.tree import Strategy
-    from treefolio.sweep.ask import Source, Value
+    from treefolio.sweep.ask import Value
     from treefolio.sweep.assignments import Sample
 
 MISSING = ("error", "skip")
@@ -36,6 +39,7 @@ class Asked:
         strategy: with the handles that are set as variables.
         values: of what is set.
         wished: the benchmark was asked for, so its absence is an error.
+        supplied: the prices, and how they came about.
     """
 
     imported: Import
@@ -43,6 +47,7 @@ class Asked:
     values: Mapping[str, Value]
     question: Question
     wished: bool
+    supplied: Supplied
 
 
 def day(text: str | None, flag: str) -> dt.date | None:
@@ -70,26 +75,92 @@ def one_of(word: str, known: tuple[str, ...], flag: str) -> str:
     return word
 
 
-def source(flags: Prices) -> Source:
-    """Where the prices come from.
+def supply(flags: Prices) -> Supply:
+    """Where the prices come from: files, the made-up market, a vendor, or a snapshot.
 
     Raises:
-        UsageError: neither files nor the made-up market are named, or both.
+        UsageError: none of them is named, or several, or a detail of another one.
     """
-    from treefolio.sweep.ask import Source, pairs  # noqa: PLC0415 - heavy
+    from treefolio.market import supply as supplies  # noqa: PLC0415 - heavy
+    from treefolio.market.vendors import vendor  # noqa: PLC0415 - heavy
+    from treefolio.settings import home  # noqa: PLC0415 - with the others
+    from treefolio.sweep.ask import pairs  # noqa: PLC0415 - heavy
 
-    if flags.synthetic and flags.prices:
-        raise UsageError("--prices and --synthetic exclude each other", hint="Give one of them.")
-    if not flags.synthetic and not flags.prices:
-        raise UsageError(
-            "no prices are named", hint="Add --prices FILE, or --synthetic for a made-up market."
+    kind = _kind(flags)
+    if kind != "vendor":
+        _none_of(flags, ("feed", "adjustment"), "is of a vendor's prices", "Add --source, or leave it out.")
+    if kind == "snapshot":
+        return supplies.SnapshotSupply(name=flags.snapshot or "", home=home())
+    if kind == "synthetic":
+        return supplies.SyntheticSupply(seed=flags.market_seed)
+    if kind == "files":
+        columns = pairs(flags.column, "--column")
+        return supplies.FileSupply(
+            files=tuple(flags.prices), price_column=flags.price_column, columns=columns
         )
-    return Source(
-        files=tuple(flags.prices),
-        price_column=flags.price_column,
-        columns=pairs(flags.column, "--column"),
-        seed=flags.market_seed if flags.synthetic else None,
+    return vendor(
+        flags.source or "",
+        feed=flags.feed,
+        adjustment=flags.adjustment or "all",
+        asked_at=asked_at(),
+        told=show.Fetching(),
     )
+
+
+def keep_snapshot(supplied: Supplied) -> None:
+    """Pins the prices under their hash, so that ``--snapshot HASH`` repeats what is done with them.
+
+    A folder that cannot be written is said, and nothing more: the result does not need it.
+    """
+    from treefolio.market.snapshots import keep  # noqa: PLC0415 - heavy
+    from treefolio.settings import home  # noqa: PLC0415 - with the others
+
+    try:
+        keep(supplied.panel, home())
+    except OutputError as error:
+        show.tell(f"The prices were not kept as a snapshot: {error.message}.")
+
+
+def asked_at() -> dt.datetime:
+    """When the command was given: what is fetched later is fresh, by whomever."""
+    context = get_current_context(silent=True)
+    given = None if context is None else context.find_root().obj
+    return given if isinstance(given, dt.datetime) else dt.datetime.now(dt.UTC)
+
+
+def _kind(flags: Prices) -> str:
+    """Which of the kinds of prices is named."""
+    named = {
+        "files": bool(flags.prices) or flags.source == "files",
+        "synthetic": flags.synthetic or flags.source == "synthetic",
+        "snapshot": flags.snapshot is not None,
+        "vendor": flags.source not in (None, "files", "synthetic"),
+    }
+    spelt = {
+        "files": "--prices",
+        "synthetic": "--synthetic",
+        "snapshot": "--snapshot",
+        "vendor": f"--source {flags.source}",
+    }
+    kinds = [kind for kind, given in named.items() if given]
+    if not kinds:
+        raise UsageError(
+            "no prices are named",
+            hint="Add --prices FILE, --source NAME for a vendor, or --synthetic for a made-up market.",
+        )
+    if len(kinds) > 1:
+        both = " and ".join(spelt[kind] for kind in kinds[:2])
+        raise UsageError(f"{both} exclude each other", hint="Give one of them.")
+    if kinds == ["files"] and not flags.prices:
+        raise UsageError("--source files needs files", hint="Add --prices FILE.")
+    return kinds[0]
+
+
+def _none_of(flags: Prices, names: tuple[str, ...], what: str, hint: str) -> None:
+    """Nothing, when none of the flags is given."""
+    for name in names:
+        if getattr(flags, name) is not None:
+            raise UsageError(f"--{name} {what}", hint=hint)
 
 
 def selection(flags: Selection) -> Path | Sample | None:
@@ -169,12 +240,15 @@ def ask(path: Path, prices: Prices, period: Period, trading: Trading, sets: list
     found = imported(path, period.empty)
     strategy, chosen = opened(found.strategy, values(sets))
     axes = defaults(strategy) | {name: (value,) for name, value in chosen.items()}
+    question = question_of(strategy, axes)
+    assert question_of.supplied is not None
     return Asked(
         imported=found,
         strategy=strategy,
         values=chosen,
-        question=question_of(strategy, axes),
+        question=question,
         wished=question_of.wished,
+        supplied=question_of.supplied,
     )
 
 
@@ -193,14 +267,17 @@ class Asker:
 
     def __init__(self, prices: Prices, period: Period, trading: Trading) -> None:
         from treefolio.sweep.ask import DEFAULT_BENCHMARK  # noqa: PLC0415 - heavy
+        from treefolio.sweep.lengths import parse_length  # noqa: PLC0415 - heavy
 
-        self.source = source(prices)
+        self.supply = supply(prices)
+        self.supplied: Supplied | None = None
         self.execution = execution(trading)
         self.start, self.end = day(period.start, "--start"), day(period.end, "--end")
         if self.start and self.end and self.start > self.end:
             raise UsageError(
                 f"--start {self.start} is after --end {self.end}", hint="Give a start before the end."
             )
+        self.holdout = None if period.holdout is None else parse_length(period.holdout, "--holdout")
         self.missing = one_of(period.missing, MISSING, "--missing")
         if self.missing == "skip" and self.start is None:
             raise UsageError(
@@ -220,13 +297,17 @@ class Asker:
         return bound(Path(self.benchmark))
 
     def __call__(self, strategy: Strategy, axes: Axes) -> Question:
-        """The question, with the prices of all that the strategy can reach with these values."""
+        """The question, with the prices of all that the strategy can reach with these values.
+
+        Its end is moved, and that is said, where the end of the prices is held out.
+        """
         from treefolio.engine.compiled import Question  # noqa: PLC0415 - heavy
         from treefolio.sweep.ask import panel_for  # noqa: PLC0415 - heavy
+        from treefolio.sweep.holdout import hold_out  # noqa: PLC0415 - heavy
 
         rival = self.rival()
-        panel = panel_for(
-            self.source,
+        self.supplied = panel_for(
+            self.supply,
             strategy,
             axes,
             missing=self.missing,  # type: ignore[arg-type]  # it is one of them
@@ -234,11 +315,16 @@ class Asker:
             end=self.end,
             opens=self.execution.fill == "next_open",
         )
-        return Question(
-            panel=panel,
+        question = Question(
+            panel=self.supplied.panel,
             start=self.start,
             end=self.end,
             benchmark=rival,
             missing=self.missing,  # type: ignore[arg-type]  # it is one of them
             execution=self.execution,
         )
+        if self.holdout is None:
+            return question
+        kept = hold_out(question, self.holdout)
+        show.notes([kept.note])
+        return kept

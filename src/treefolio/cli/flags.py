@@ -41,6 +41,17 @@ class Prices:
         list[str], Option(metavar="OURS=THEIRS", help="A column that the files call otherwise; repeatable.")
     ] = field(default_factory=list)
     synthetic: Annotated[bool, Option("--synthetic", help="A made-up market instead of files.")] = False
+    source: Annotated[
+        str | None,
+        Option(metavar="NAME", help="A vendor instead of files: alpaca, massive or yahoo."),
+    ] = None
+    feed: Annotated[str | None, Option(metavar="NAME", help="Of the vendor: sip or iex [its first].")] = None
+    adjustment: Annotated[
+        str | None, Option(metavar="raw|split|all", help="Of a vendor's prices; all: dividends too [all].")
+    ] = None
+    snapshot: Annotated[str | None, Option(metavar="HASH", help="The prices of an earlier run, offline.")] = (
+        None
+    )
     market_seed: Annotated[int, Option(metavar="N", help="Of the made-up market.")] = 7
 
 
@@ -50,6 +61,10 @@ class Period:
 
     start: Annotated[str | None, Option(metavar="DATE", help="First session [as early as possible].")] = None
     end: Annotated[str | None, Option(metavar="DATE", help="Last session [the last of the prices].")] = None
+    holdout: Annotated[
+        str | None,
+        Option(metavar="LENGTH", help="Keep the last 2y, 6m or 126d out of everything, until `reveal`."),
+    ] = None
     benchmark: Annotated[
         str | None,
         Option(

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Annotated
 from typer import Option
 
 from treefolio.cli import show
-from treefolio.cli.asked import imported
-from treefolio.cli.flags import AsJson, StrategyFile
+from treefolio.cli.asked import imported, supply
+from treefolio.cli.flags import AsJson, Prices, StrategyFile, spread
 
 if TYPE_CHECKING:
     from treefolio.formats import Import, Report
@@ -22,18 +22,22 @@ COMPOSER = "composer"
 """Formats whose name begins so count an if as three nodes (itself and both branches), and the file as one."""
 
 
+@spread
 def verb(
     strategy: StrategyFile,
+    prices: Prices,
     as_json: AsJson = False,
     graph: Annotated[bool, Option("--graph", help="The graph too, node by node.")] = False,
 ) -> int:
-    """Say what a strategy's file holds."""
+    """Say what a strategy's file holds; with a source, which prices it needs and which are known."""
     from treefolio.graph.build import build  # noqa: PLC0415 - heavy
     from treefolio.graph.show import show as lines  # noqa: PLC0415 - heavy
 
     found = imported(Path(strategy))
     built = build(found.strategy).graph
     facts = describe(found, built)
+    if prices != Prices():
+        facts["prices"] = prices_needed(found.strategy, prices)
     if as_json:
         dump = {"graph": list(lines(built))} if graph else {}
         print_json(facts | dump)
@@ -74,6 +78,38 @@ def describe(found: Import, built: Graph) -> dict[str, object]:
         "variables": [dataclasses.asdict(variable) for variable in strategy.variables],
         "handles": [dataclasses.asdict(handle) for handle in handles(strategy, SIGNATURES)],
         "report": report(found.report),
+    }
+
+
+def prices_needed(strategy: Strategy, flags: Prices) -> dict[str, object]:
+    """Everything that a run would ask for, before anything is fetched."""
+    from treefolio.market.bars import RAW  # noqa: PLC0415 - heavy
+    from treefolio.market.supply import VendorSupply  # noqa: PLC0415 - heavy
+    from treefolio.sweep.ask import DEFAULT_BENCHMARK, defaults, needs  # noqa: PLC0415 - heavy
+
+    axes = {variable.name: variable.values for variable in strategy.variables} or defaults(strategy)
+    needed = needs(strategy, axes, benchmark=DEFAULT_BENCHMARK, opens=False)
+    facts: dict[str, object] = {
+        "held": sorted(needed.held),
+        "read": sorted(needed.read),
+        "benchmark": sorted(needed.beside),
+        "fields": sorted(needed.fields),
+    }
+    found = supply(flags)
+    if not isinstance(found, VendorSupply):
+        known = set(found.tickers())
+        return facts | {"absent": sorted(needed.tickers - known)}
+    last = found.last(None, found.store.watch.now())
+    adjusted_on = None if found.adjustment == RAW else last
+    figures = found.store.look(needed.tickers, found.store.source.earliest, last, adjusted_on=adjusted_on)
+    return facts | {
+        "source": found.store.source.shelf.name,
+        "adjustment": found.adjustment,
+        "first": str(found.store.source.earliest),
+        "last": str(last),
+        "sessions": figures.sessions,
+        "hits": figures.hits,
+        "misses": figures.misses,
     }
 
 
@@ -133,7 +169,24 @@ def _print(facts: dict[str, object]) -> None:
         values = ", ".join(map(str, variable["values"]))
         show.say(f"${variable['name']} = {variable['default']} of {values}")
     show.handles(facts["handles"])  # type: ignore[arg-type]
+    if "prices" in facts:
+        _print_prices(facts["prices"])  # type: ignore[arg-type]
     for kind, remarks in facts["report"].items():  # type: ignore[attr-defined]
         for note in remarks:
             times = f" ({note['count']} times)" if note["count"] > 1 else ""
             show.say(f"{kind}: {note['message']}{times}, at {note['path']}")
+
+
+def _print_prices(facts: dict[str, object]) -> None:
+    names = {"held": "can be held", "read": "looked at", "benchmark": "to be compared with"}
+    parts = [f"{len(facts[key])} {said}" for key, said in names.items() if facts[key]]  # type: ignore[arg-type]
+    show.say(f"Prices: {', '.join(parts)}; fields: {', '.join(facts['fields'])}")  # type: ignore[arg-type]
+    if facts.get("absent"):
+        show.say(f"Without prices: {', '.join(facts['absent'])}", style="yellow")  # type: ignore[arg-type]
+    if "source" in facts:
+        asked = int(str(facts["hits"])) + int(str(facts["misses"]))
+        share = 100 * int(str(facts["hits"])) // asked if asked else 100
+        show.say(
+            f"{facts['source']}, adjustment {facts['adjustment']}: {facts['first']} to {facts['last']}, "
+            f"{facts['sessions']:,} sessions; {share} % in the cache"
+        )

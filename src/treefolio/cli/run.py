@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated
 
 from typer import Option
 
 from treefolio.cli import show
-from treefolio.cli.asked import Asked, ask, blaming_values, one_of
+from treefolio.cli.asked import Asked, ask, blaming_values, day, keep_snapshot, one_of
 from treefolio.cli.flags import Out, Period, Prices, Sets, StrategyFile, Trading, spread
 
 if TYPE_CHECKING:
@@ -17,6 +18,17 @@ if TYPE_CHECKING:
 ENGINES = ("compiled", "reference")
 EngineName = Annotated[
     str, Option("--engine", metavar="compiled|reference", help="reference: plain loops, slow, the judge.")
+]
+Since = Annotated[
+    str | None,
+    Option(
+        "--out-of-sample-from",
+        metavar="DATE",
+        help="From here on its author knew no price [the day on which this text was first seen].",
+    ),
+]
+QuantStats = Annotated[
+    bool, Option("--quantstats", help="QuantStats' own tear sheet too; needs the extra quantstats.")
 ]
 
 
@@ -29,21 +41,34 @@ def verb(
     trading: Trading,
     sets: Sets = None,
     engine: EngineName = "compiled",
+    out_of_sample_from: Since = None,
+    quantstats: QuantStats = False,
 ) -> int:
     """Backtest one strategy."""
     from treefolio.sweep.files import require_free  # noqa: PLC0415 - heavy
     from treefolio.sweep.output import write_run  # noqa: PLC0415 - heavy
 
     one_of(engine, ENGINES, "--engine")
+    since = day(out_of_sample_from, "--out-of-sample-from")
+    if quantstats:
+        from treefolio.report.quantstats_page import require_quantstats  # noqa: PLC0415 - only here
+
+        require_quantstats()
     require_free(out)
     asked = ask(strategy, prices, period, trading, sets or [])
+    keep_snapshot(asked.supplied)
     show.compile_kernels()
     result = backtest(asked, engine)
     from treefolio.report import run_page  # noqa: PLC0415 - heavy
 
-    write_run(result, run_page(result), out)
+    write_run(result, run_page(result, since or first_seen_on(asked)), out, asked.supplied)
     summarise(result)
+    show.fetched(asked.supplied)
     show.say(f"Files: {out}, to begin with {out / 'report.html'}")
+    if quantstats:
+        from treefolio.report.quantstats_page import write_quantstats  # noqa: PLC0415 - heavy
+
+        write_quantstats(result, out)
     return 0
 
 
@@ -59,7 +84,23 @@ def backtest(asked: Asked, engine: str) -> Result:
             lambda question: run(asked.strategy, question, asked.values, engine),  # type: ignore[arg-type]
             wished=asked.wished,
         )
-    return replace(result, notes=(*result.notes, *notes))
+    return replace(result, notes=(*asked.supplied.notes, *result.notes, *notes))
+
+
+def first_seen_on(asked: Asked) -> dt.date | None:
+    """The day on which this text of the strategy was first run here; None, and said, where it is not kept."""
+    from treefolio.errors import OutputError  # noqa: PLC0415 - only here
+    from treefolio.settings import home  # noqa: PLC0415 - only here
+    from treefolio.strategy.text import write  # noqa: PLC0415 - heavy
+    from treefolio.sweep.imports import first_seen  # noqa: PLC0415 - heavy
+    from treefolio.sweep.manifest import strategy_hash  # noqa: PLC0415 - heavy
+
+    today = dt.datetime.now(dt.UTC).astimezone().date()
+    try:
+        return first_seen(strategy_hash(write(asked.imported.strategy)), home(), today)
+    except OutputError as error:
+        show.notes([f"the day on which this strategy was first seen is not kept: {error.message}"])
+        return None
 
 
 def summarise(result: Result) -> None:

@@ -16,6 +16,9 @@ from treefolio.cli.fail import clean
 
 if TYPE_CHECKING:
     import polars as pl
+    from rich.progress import Progress as Display
+
+    from treefolio.market.supply import Supplied
 
 HEADLINE = (
     "cumulative_return",
@@ -30,7 +33,7 @@ HEADLINE = (
     "costs",
 )
 """Metrics in a run's summary."""
-BESIDE = ("sharpe", "annualized_return", "volatility", "max_drawdown", "calmar")
+BESIDE = ("sharpe", "dsr", "plateau", "annualized_return", "volatility", "max_drawdown", "calmar")
 """Metrics in a list of rows."""
 SYNTHETIC = "SYNTHETIC prices: nothing here says anything about real funds."
 WIDE = 160
@@ -63,10 +66,53 @@ def tell(line: str) -> None:
     err().print(Text(clean(line)))
 
 
+class Fetching:
+    """Progress of fetching prices, on standard error; quiet when that is no terminal. Call it as often as
+    there is something new: with the tickers that are done, and all of them."""
+
+    def __init__(self, what: str = "Fetching prices") -> None:
+        self.what = what
+        self.display: Display | None = None
+
+    def __call__(self, done: int, total: int) -> None:
+        """Shows it, from the first call to the one that says that all are done."""
+        if not sys.stderr.isatty():
+            return
+        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn  # noqa: PLC0415
+
+        if self.display is None:
+            columns = (TextColumn(self.what), BarColumn(), MofNCompleteColumn())
+            self.display = Progress(*columns, console=err(), transient=True)
+            self.display.add_task("")
+            self.display.start()
+        self.display.update(self.display.task_ids[0], completed=done, total=total)
+        if done == total:
+            self.display.stop()
+            self.display = None
+
+
+def fetched(supplied: Supplied) -> None:
+    """What fetching took, where something could be fetched."""
+    from treefolio.market.supply import described  # noqa: PLC0415 - heavy
+
+    if supplied.figures is not None:
+        say(f"Prices: {described(supplied.figures)}")
+
+
 def notes(lines: Iterable[str]) -> None:
     """What the user should know, on standard output."""
     for line in lines:
         say(f"Note: {line}.", style="yellow")
+
+
+def plain_table(headings: Sequence[str], lines: Iterable[Sequence[str]], *, left: int = 1) -> None:
+    """A table of texts; columns from the `left`-th on are aligned to the right."""
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    for place, heading in enumerate(headings):
+        table.add_column(heading, justify="left" if place < left else "right")
+    for line in lines:
+        table.add_row(*(Text(clean(cell)) for cell in line))
+    out().print(table)
 
 
 def number(key: str, value: float | None) -> str:

@@ -9,13 +9,14 @@ import threading
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import BrokenExecutor
 from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 from typer import Option
 
 from treefolio.cli import fail, show
-from treefolio.cli.asked import Asker, blaming_values, day, imported, selection
+from treefolio.cli.asked import Asker, blaming_values, day, imported, keep_snapshot, selection
 from treefolio.cli.flags import (
     Out,
     Period,
@@ -36,6 +37,8 @@ if TYPE_CHECKING:
     from treefolio.sweep.space import Space
 
 BEST = 5
+REALITY = {"White": "white", "Hansen": "spa_consistent"}
+"""Tests of the best rows, and where their p-values stand."""
 Varied = Annotated[
     list[str] | None,
     Option("--vary", metavar="NAME=SPEC", help="70:85:1, 5,10,14 or TQQQ,SOXL; repeatable."),
@@ -61,12 +64,21 @@ def verb(
     latest_start: Annotated[
         str | None, Option(metavar="DATE", help="Skip combinations that need a later start.")
     ] = None,
+    reality: Annotated[
+        int,
+        Option("--reality", metavar="K", help="Test the best K rows together, as White and Hansen do."),
+    ] = 0,
+    exact_pbo: Annotated[
+        bool, Option("--exact-pbo", help="All splits behind the probability of overfitting, not a sample.")
+    ] = False,
 ) -> int:
     """Backtest every combination of some values."""
     if engine != "compiled":
         raise UsageError(f"a sweep cannot use the engine {engine!r}", hint="Leave --engine out.")
     if threads < 0:
         raise UsageError(f"--threads {threads} is below 1", hint="Leave it out for one per processor.")
+    if reality < 0:
+        raise UsageError(f"--reality {reality} is below 1", hint="Say how many of the best rows to test.")
     threads = threads or os.cpu_count() or 1
     from treefolio.sweep.files import require_free  # noqa: PLC0415 - heavy
 
@@ -75,8 +87,18 @@ def verb(
     planned, notes = plan(
         strategy, prices, period, trading, vary or [], sets or [], latest_start, selection(selected)
     )
+    if planned.supplied is not None:
+        keep_snapshot(planned.supplied)
     announce(planned, threads, (*planned.prepared.notes, *notes), processes)
-    swept = work(planned, out, threads=threads, resume=resume, processes=processes)
+    swept = work(
+        planned,
+        out,
+        threads=threads,
+        resume=resume,
+        processes=processes,
+        reality=reality,
+        exact=exact_pbo,
+    )
     return finish(swept, planned, out)
 
 
@@ -107,11 +129,13 @@ def plan(
     show.compile_kernels()
     question = asker(opened, {**space.axes, **{name: (value,) for name, value in space.fixed.items()}})
     with blaming_values():
-        return answer(
+        planned, notes = answer(
             question,
             lambda asked: plan_sweep(tree, asked, vary=specs, fix=fixed, select=select, latest_start=latest),
             wished=asker.wished,
         )
+    assert asker.supplied is not None
+    return replace(planned, supplied=asker.supplied), (*asker.supplied.notes, *notes)
 
 
 def announce(planned: Planned, threads: int, notes: tuple[str, ...], processes: bool = False) -> None:
@@ -145,13 +169,23 @@ def combinations(space: Space) -> str:
     return f"{space.size:,} of {space.grid:,} combinations, {described(space.origin)}: {sizes}"
 
 
-def work(planned: Planned, out: Path, *, threads: int, resume: bool, processes: bool = False) -> Swept:
+def work(
+    planned: Planned,
+    out: Path,
+    *,
+    threads: int,
+    resume: bool,
+    processes: bool = False,
+    reality: int = 0,
+    exact: bool = False,
+) -> Swept:
     """The finished sweep.
 
     Raises:
         Halted: Ctrl-C; what is done is kept.
         TreefolioError: a process of the sweep ended before its time; what is done is kept.
     """
+    from treefolio.settings import home  # noqa: PLC0415 - with the others
     from treefolio.sweep.many import Stopped  # noqa: PLC0415 - heavy
     from treefolio.sweep.remote import processes as pool  # noqa: PLC0415 - heavy
 
@@ -161,7 +195,15 @@ def work(planned: Planned, out: Path, *, threads: int, resume: bool, processes: 
         executor = stack.enter_context(pool(threads)) if processes else None
         try:
             return planned.run(
-                out, threads=threads, resume=resume, progress=progress, stop=stop, executor=executor
+                out,
+                threads=threads,
+                resume=resume,
+                progress=progress,
+                stop=stop,
+                executor=executor,
+                reality=reality,
+                exact=exact,
+                home=home(),
             )
         except Stopped as error:
             raise fail.Halted(error.message, hint=error.hint) from None
@@ -229,16 +271,49 @@ def finish(swept: Swept, planned: Planned, out: Path) -> int:
     )
     report = write_report(out, page)
     rate = float(str(swept.stats["rows_per_second"]))
-    seconds = dict(swept.stats["seconds"])["rows"]  # type: ignore[call-overload]
+    seconds = dict(swept.stats["seconds"])["execution"]  # type: ignore[call-overload]
     show.say(f"Done in {show.duration(seconds)}: {rate:,.0f} combinations a second")
     if counts["ok"]:
         show.say(f"The best {min(BEST, counts['ok'])} by sharpe:")
         show.rows(swept.top("sharpe", BEST), "sharpe", list(swept.space.axes))
+    show_selection(swept.selection)
     show_reasons(swept, counts)
+    if planned.supplied is not None:
+        show.fetched(planned.supplied)
     show.say(f"Files: {out}, to begin with {report}")
     if counts["ok"]:
         return 0
     raise RunError("no combination could be run", hint="The reasons are above, and in rows.parquet.")
+
+
+def show_selection(said: Mapping[str, Any]) -> None:
+    """Whether the best row is more than luck, as ``selection.json`` says."""
+    best, trials = said["best"], said["trials"]
+    if best is not None:
+        show.say(
+            f"Luck: the best of {trials:,} trials without skill is expected to show a Sharpe ratio of "
+            f"{said['expected_max_sharpe']:.2f}; the best here has {best['sharpe']:.2f}."
+        )
+        overfit = _percent(said["pbo"]) + (f" ± {_percent(said['pbo_error'])}" if said["pbo_error"] else "")
+        show.say(
+            f"Its deflated Sharpe ratio: {_percent(best['dsr'])}. Probability of overfitting: {overfit}."
+        )
+    if said["lineage_sweeps"] is not None and said["lineage_trials"] > trials:
+        show.say(
+            f"Over {said['lineage_sweeps']:,} sweeps of this strategy: {said['lineage_trials']:,} trials, of "
+            f"which the best is expected to show {said['lineage_expected_max_sharpe']:.2f} without skill."
+        )
+    if tested := said.get("reality"):
+        values = (f"{name} {tested[key]:.3f}" for name, key in REALITY.items() if tested[key] is not None)
+        show.say(
+            f"The best {tested['models']:,} against {tested['against']}, p-values: "
+            + (", ".join(values) or f"none, for {tested['reason']}")
+        )
+    show.notes(note for note in (said["note"], said["lineage_note"]) if note)
+
+
+def _percent(share: float | None) -> str:
+    return "unknown" if share is None else f"{100 * share:.1f} %"
 
 
 def show_reasons(swept: Swept, counts: Mapping[str, int]) -> None:

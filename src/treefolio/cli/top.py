@@ -15,13 +15,12 @@ from treefolio.errors import UsageError
 if TYPE_CHECKING:
     import polars as pl
 
-FORMULAS = "^[=+\\-@\\t\\r]"
-"""What a spreadsheet would take for a formula at the beginning of a cell."""
-
 
 def verb(
     folder: Annotated[Path, Argument(metavar="DIR", help="The --out folder of a sweep.")],
-    by: Annotated[str, Option("--by", metavar="KEY", help="A metric, or -KEY for its other end.")] = "sharpe",
+    by: Annotated[
+        str, Option("--by", metavar="KEY", help="A metric, dsr or plateau, or -KEY for its other end.")
+    ] = "sharpe",
     where: Annotated[
         str | None, Option(metavar="EXPR", help="Such as 'max_drawdown < 0.3 and trades > 100'.")
     ] = None,
@@ -32,6 +31,7 @@ def verb(
     """List the best rows of a sweep."""
     from treefolio.sweep.ranking import top  # noqa: PLC0415 - heavy
     from treefolio.sweep.rows import scan  # noqa: PLC0415 - heavy
+    from treefolio.sweep.spreadsheet import write_csv  # noqa: PLC0415 - heavy
 
     if count < 1:
         raise UsageError(f"-n {count} is below 1", hint="Ask for at least one row.")
@@ -65,22 +65,3 @@ def plain(frame: pl.DataFrame) -> list[dict[str, object]]:
 
     return frame.with_columns(cs.date().dt.to_string("%Y-%m-%d")).to_dicts()
 
-
-def write_csv(frame: pl.DataFrame, path: Path) -> None:
-    """Writes the rows; text that a spreadsheet would take for a formula gets an apostrophe before it.
-
-    Raises:
-        OutputError: the file cannot be written.
-    """
-    import re  # noqa: PLC0415 - only here
-
-    import polars as pl  # noqa: PLC0415 - heavy
-
-    from treefolio.sweep.files import write_text  # noqa: PLC0415 - heavy
-
-    text = pl.col(pl.String)
-    safe = frame.with_columns(
-        pl.when(text.str.contains(FORMULAS)).then("'" + text).otherwise(text).name.keep()
-    )
-    names = {name: f"'{name}" for name in frame.columns if re.match(FORMULAS, name)}
-    write_text(path, safe.rename(names).write_csv())

@@ -12,6 +12,7 @@ A run is a sweep of one: the same kernels make the same bits.
 from __future__ import annotations
 
 import datetime as dt
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
@@ -86,6 +87,7 @@ class Prepared:
         axes: variables in their listed order, each with its values; all others are bound.
         notes: what the user should be told: a moved start, indicators that have not settled.
         benchmark: (n,) the benchmark's value by session, starting at the capital; None without one.
+        indicator_seconds: what of the preparation went into the tables of indicators.
     """
 
     strategy: Strategy
@@ -100,6 +102,7 @@ class Prepared:
     rules: Rules
     benchmark: Floats | None
     notes: tuple[str, ...]
+    indicator_seconds: float = 0.0
 
     @property
     def sessions(self) -> NDArray[np.datetime64]:
@@ -150,7 +153,9 @@ def prepare(
     plan = make_plan(built.graph, axes, window.first, len(panel.sessions))
     holdable = tuple(sorted(held))
     rules = make_rules(question.execution, _corridor(strategy))
+    began = time.perf_counter()
     tables = fill_tables(make_layout(plan), panel, holdable, (window.first, window.last), rules.cash)
+    indicator_seconds = time.perf_counter() - began
     benchmark = _benchmark(panel, window, question)
     return Prepared(
         strategy=strategy,
@@ -165,6 +170,7 @@ def prepare(
         rules=rules,
         benchmark=benchmark,
         notes=tuple(notes),
+        indicator_seconds=indicator_seconds,
     )
 
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from treefolio.errors import PriceError
 from treefolio.market import calendar
 from treefolio.market.panel import FIELDS, Dates, Panel, Series
 from treefolio.market.rows import Rows
@@ -37,7 +38,8 @@ class Part:
 
 
 def align(parts: Sequence[Part], *, synthetic: bool = False) -> Panel:
-    """The panel of all parts. They have at least one row, and no two of them the same ticker.
+    """The panel of all parts. They have at least one row, and no two of them the same ticker. Raises
+    PriceError when they are on different bases.
 
     Its sessions are those of the NYSE from the earliest to the latest row; NaN where a ticker has no row.
     """
@@ -74,14 +76,20 @@ def _fields(filled: Sequence[Rows], sessions: Dates, tickers: tuple[str, ...]) -
 
 
 def _basis(parts: Sequence[Part]) -> str:
-    """What the prices are; when parts differ, each basis with its tickers."""
-    by_basis: dict[str, list[str]] = {}
+    """What all prices are. Raises PriceError when they differ: a ratio of two bases means nothing."""
+    by_basis: dict[str, Part] = {}
     for part in parts:
         if part.tickers:
-            by_basis.setdefault(part.basis, []).extend(part.tickers)
-    if len(by_basis) == 1:
-        return next(iter(by_basis))
-    return "; ".join(f"{basis} ({named(sorted(tickers))})" for basis, tickers in sorted(by_basis.items()))
+            by_basis.setdefault(part.basis, part)
+    if len(by_basis) > 1:
+        (one, first), (other, second) = sorted(by_basis.items())[:2]
+        raise PriceError(
+            f"two bases in one panel: {first.rows.origin.name} has {one!r} ({named(first.tickers)}), "
+            f"{second.rows.origin.name} has {other!r} ({named(second.tickers)})",
+            source=second.rows.origin.name,
+            hint="Use files on one basis, or say with --price-column what all of them have in common.",
+        )
+    return next(iter(by_basis))
 
 
 def _provenance(part: Part) -> str:

@@ -61,6 +61,14 @@ class Layout:
     basis: str
 
 
+def lacks_ticker(names: Sequence[str]) -> bool:
+    """True for a long table of one ticker: it has a close, and no column that says of what."""
+    folded = {_folded(name) for name in names}
+    return not folded & set(SPELLINGS["ticker"]) and bool(
+        folded & {*SPELLINGS["close"], *SPELLINGS["adj_close"]}
+    )
+
+
 def find_layout(
     names: Sequence[str], *, price_column: str | None, columns: Mapping[str, str], source: str
 ) -> Layout:

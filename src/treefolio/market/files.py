@@ -19,13 +19,14 @@ import polars as pl
 from treefolio.errors import MissingPrices, PriceError, did_you_mean
 from treefolio.market.align import Part, align, named
 from treefolio.market.cells import ROW, Origin
-from treefolio.market.columns import Layout, find_layout
+from treefolio.market.columns import Layout, find_layout, lacks_ticker
 from treefolio.market.panel import Panel
 from treefolio.market.rows import Rows, between, checked, long_rows, wide_rows
 
 PARQUET_MAGIC = b"PAR1"
 GZIP_MAGIC = b"\x1f\x8b"
 PARQUET_SUFFIXES = (".parquet", ".pq")
+SUFFIXES = (*PARQUET_SUFFIXES, ".csv", ".csv.gz")
 PROBED_BYTES = 4096
 KINDS = "Price files are Parquet or CSV (UTF-8, separated by commas), long or wide."
 
@@ -52,8 +53,9 @@ def read_panel(
     """The prices in `paths` as one panel; all its sessions from the first price to the last.
 
     Args:
-        paths: Parquet or CSV files, long or wide. The first that has a price of a ticker gives all of it, and
-            the panel's `source` says so.
+        paths: Parquet or CSV files, long or wide, or folders of them. The first that has a price of a ticker
+            gives all of it, and the panel's `source` says so. In a folder, a table without a column of
+            tickers is of the one that its name says.
         price_column: what becomes ``close``: by default adj_close in a file that has it, else close. Open,
             high and low are moved to the same basis by the factor price/close. For a wide file it only says
             what its numbers are.
@@ -68,10 +70,8 @@ def read_panel(
     wanted = None if tickers is None else frozenset(tickers)
     parts: list[Part] = []
     taken: dict[str, str] = {}
-    for path in map(Path, paths):
-        table = open_table(path, price_column=price_column, columns=columns or {})
-        if closes_only:
-            table = replace(table, layout=replace(table.layout, bars={}, raw_close=None, volume=None))
+    for opened in open_tables(paths, price_column=price_column, columns=columns or {}):
+        table = _closes_of(opened) if closes_only else opened
         part = take(table, wanted=wanted, taken=taken, start=start, end=end)
         taken |= dict.fromkeys(part.tickers, table.origin.name)
         parts.append(part)
@@ -81,18 +81,43 @@ def read_panel(
     return align(parts)
 
 
+def _closes_of(table: Table) -> Table:
+    """The table without open, high, low and volume."""
+    return replace(table, layout=replace(table.layout, bars={}, raw_close=None, volume=None))
+
+
 def read_tickers(
     paths: Sequence[Path], *, price_column: str | None = None, columns: Mapping[str, str] | None = None
 ) -> tuple[str, ...]:
     """All tickers that the files name, sorted: what a misspelt one could have meant."""
     names: set[str] = set()
-    for path in map(Path, paths):
-        names |= _tickers(open_table(path, price_column=price_column, columns=columns or {}), None)
+    for table in open_tables(paths, price_column=price_column, columns=columns or {}):
+        names |= _tickers(table, None)
     return tuple(sorted(names))
 
 
-def open_table(path: Path, *, price_column: str | None, columns: Mapping[str, str]) -> Table:
-    """The file at `path`, opened. Raises PriceError when it is not there, or neither Parquet nor CSV."""
+def open_tables(
+    paths: Sequence[Path], *, price_column: str | None, columns: Mapping[str, str]
+) -> Iterator[Table]:
+    """The files, and those of the folders in the order of their names, each opened. Raises PriceError."""
+    for path in map(Path, paths):
+        if not path.is_dir():
+            yield open_table(path, price_column=price_column, columns=columns)
+            continue
+        inside = sorted(each for each in path.iterdir() if each.name.endswith(SUFFIXES))
+        if not inside:
+            raise PriceError("is a folder without price files", source=path.name, hint=KINDS)
+        for each in inside:
+            yield open_table(each, price_column=price_column, columns=columns, named=True)
+
+
+def open_table(
+    path: Path, *, price_column: str | None, columns: Mapping[str, str], named: bool = False
+) -> Table:
+    """The file at `path`, opened. Raises PriceError when it is not there, or neither Parquet nor CSV.
+
+    `named`: a table without a column of tickers is of the one that the file's name says.
+    """
     is_parquet = _is_parquet(path)
     with _said_clearly(path.name):
         if is_parquet:
@@ -102,6 +127,9 @@ def open_table(path: Path, *, price_column: str | None, columns: Mapping[str, st
             scan = pl.scan_csv(path, row_index_name=ROW, infer_schema=False, glob=False)
             first_line = pl.read_csv(path, has_header=False, n_rows=1, infer_schema=False)
             names = [name or "" for name in first_line.row(0)]
+    if named and lacks_ticker(names):
+        names = [*names, "ticker"]
+        scan = scan.with_columns(ticker=pl.lit(path.name.partition(".")[0].upper()))
     return Table(
         scan=scan,
         layout=find_layout(names, price_column=price_column, columns=columns, source=path.name),
@@ -181,8 +209,6 @@ def _said_clearly(name: str) -> Iterator[None]:
 
 def _is_parquet(path: Path) -> bool:
     """True for Parquet, False for what may be CSV. Raises PriceError when it is neither."""
-    if path.is_dir():
-        raise PriceError("is a folder", source=path.name, hint="Name the price files one by one.")
     try:
         with path.open("rb") as file:
             probe = file.read(PROBED_BYTES)

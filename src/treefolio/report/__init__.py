@@ -1,7 +1,8 @@
 """Self-contained HTML pages of results: no network, no script, light and dark, printable, at most 1 MB.
 
-* `run_page` shows one run. `tear_sheet` puts it together from `measures`, `curves`, `months`, `holdings`,
-  `trades` and `facts`.
+* `run_page` shows one run. `tear_sheet` puts it together from `measures`, `curves`, `out_of_sample`,
+  `months`, `rolling`, `distribution`, `worst_days`, `holdings`, `usage` and `branches`, `trades`, `facts`.
+* `compare_page` shows several beside each other (`compare_curves`, `compare_tables`, `tree_diff`).
 * `sweep_page` shows a sweep, given as a `SweepSummary`. `sweep_sheet` puts it together from `summary`,
   `luck`, `spread`, `marginals`, `heat` and `facts`.
 
@@ -11,8 +12,9 @@ Below them: `page` (the shell), `style` (the style sheet and its colours), `mark
 
 from __future__ import annotations
 
+from treefolio.report.compare_page import compare_page
 from treefolio.report.summary import SweepSummary
 from treefolio.report.sweep_sheet import sweep_page
 from treefolio.report.tear_sheet import run_page
 
-__all__ = ["SweepSummary", "run_page", "sweep_page"]
+__all__ = ["SweepSummary", "compare_page", "run_page", "sweep_page"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 
@@ -55,7 +56,7 @@ def facts_section(manifest: Manifest) -> Html:
         ("Identity", _identity(manifest)),
     )
     lists = (el("div", el("h3", title), _list(facts)) for title, facts in groups)
-    return section("facts", "Facts", el("div", *lists, class_="facts"), _text(part(manifest, "strategy")))
+    return section("facts", "Facts", el("div", *lists, class_="facts"), *_folded(manifest))
 
 
 def execution_line(manifest: Manifest) -> str:
@@ -134,6 +135,14 @@ def _identity(manifest: Manifest) -> Facts:
 
 def _list(facts: Iterable[tuple[str, str | Html]]) -> Html:
     return el("dl", *(cell for name, value in facts for cell in (el("dt", name), el("dd", value))))
+
+
+def _folded(manifest: Manifest) -> tuple[Html | None, Html]:
+    """The strategy's text, and the rest of the manifest as it is written."""
+    strategy = {key: value for key, value in part(manifest, "strategy").items() if key != "text"}
+    rest = json.dumps({**manifest, "strategy": strategy}, indent=2, sort_keys=True, default=str)
+    whole = shortened(rest, LONGEST_TEXT)
+    return _text(part(manifest, "strategy")), el("details", el("summary", "The manifest"), el("pre", whole))
 
 
 def _text(strategy: Manifest) -> Html | None:

@@ -104,6 +104,24 @@ thead th{color:var(--soft);font-size:12.5px;vertical-align:bottom}
 .wrap td{white-space:normal;overflow-wrap:anywhere}
 .grow td:last-child{width:38%}
 .bar{display:block;height:9px;border-radius:2px;background:var(--main);min-width:1px;opacity:.85}
+.tree th:first-child{white-space:normal;overflow-wrap:anywhere;min-width:280px}
+.tree b{font-weight:600}
+.never{color:var(--loss)}
+.soft,h3 span{color:var(--soft)}
+h3 span{font-weight:400}
+.where td:last-child{white-space:normal;text-align:left;color:var(--soft);width:44%}
+.where th:last-child{text-align:left}
+.why td:last-child,.why th:last-child{white-space:normal;text-align:left;min-width:280px;width:60%}
+.why td,.why th{vertical-align:top}
+.why td:last-child span{font-size:13px}
+.day{margin-top:24px}
+.day .note{margin-top:8px}
+.sides .best{font-weight:620}
+.pairs th:first-child,.pairs thead th,.square th,.sides thead th{white-space:normal;overflow-wrap:anywhere}
+.pairs th:first-child{min-width:170px}
+.diff .add{color:var(--main)}
+.diff .del{color:var(--loss)}
+.diff .fold{color:var(--soft)}
 .heat td,.heat th{padding:5px 4px;text-align:center;border:2px solid var(--page);font-size:13px;
 border-radius:5px}
 .heat th:first-child{text-align:left;color:var(--soft);padding-left:0}
@@ -125,10 +143,13 @@ code,pre{font:12.5px/1.5 ui-monospace,SFMono-Regular,Menlo,Consolas,monospace}
 pre{background:var(--panel);padding:14px 16px;border-radius:8px;overflow:auto;max-height:480px}
 details{margin-top:14px}
 summary{cursor:pointer;color:var(--soft);font-size:13.5px}
-details[open] summary{margin-bottom:8px}
+details[open]>summary{margin-bottom:8px}
 footer{margin-top:56px;padding-top:14px;border-top:1px solid var(--line);color:var(--soft);font-size:13px}
 @media (max-width:620px){main{padding:24px 16px 40px}h1{font-size:25px}section{margin-top:38px}
-.facts dl{grid-template-columns:100px 1fr}}
+.facts dl{grid-template-columns:100px 1fr}
+.why tr{display:grid;grid-template-columns:repeat(4,1fr);border-bottom:1px solid var(--line)}
+.why td,.why th{border:0}.why thead th:last-child{display:none}
+.why td:last-child{grid-column:1/-1;min-width:0;width:auto;padding:0 0 6px}}
 @media print{@page{margin:14mm}*{print-color-adjust:exact;-webkit-print-color-adjust:exact}
 body{font-size:11pt}main{max-width:none;padding:0}nav{display:none}section{margin-top:26px}
 h2,h3{break-after:avoid}figure,tr,.cards,.alert{break-inside:avoid}figure svg{min-width:0}

@@ -3,15 +3,16 @@
 The verbs of the command line and the functions of `treefolio` share it:
 
 1. `load`: a file, an import or a strategy → an import. `opened`: names that are set become values.
-2. `Source`: where prices come from; `panel` reads those of the tickers that are needed, and no others.
+2. `needs`: which prices the strategy needs; `panel_for` asks a supply for them, and for no others.
 3. `answer` asks the question, without the benchmark where that was nobody's wish.
 """
 
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypeVar
 
@@ -24,10 +25,8 @@ from treefolio.graph.build import build
 from treefolio.graph.derive import fields, tickers
 from treefolio.graph.plan import Axes
 from treefolio.indicators import SIGNATURES
-from treefolio.market.files import read_panel, read_tickers
 from treefolio.market.missing import check_tickers
-from treefolio.market.panel import Panel
-from treefolio.market.synthetic import BY_TICKER, OPENS, synthetic_panel, synthetic_tickers
+from treefolio.market.supply import Supplied, Supply
 from treefolio.strategy.handles import open_handles
 from treefolio.strategy.tree import Strategy
 from treefolio.strategy.variables import bind, check_values, parse_value
@@ -35,8 +34,6 @@ from treefolio.strategy.variables import bind, check_values, parse_value
 Value = int | float | str
 Answer = TypeVar("Answer")
 DEFAULT_BENCHMARK = "SPY"
-SYNTHETIC_END = dt.date(2024, 12, 31)
-"""The made-up market ends here unless a later end is asked for."""
 
 
 def load(source: Strategy | Import | str | Path) -> Import:
@@ -119,54 +116,51 @@ def values(texts: Sequence[str]) -> dict[str, Value]:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Source:
-    """Where prices come from: files, or the made-up market when there are none.
+class Needs:
+    """What prices a strategy needs, known before any of them is read.
 
     Attributes:
-        columns: our name → the files' name.
-        seed: of the made-up market; None for files.
+        held, read: tickers that it can hold; that some indicator of it looks at.
+        beside: tickers that only the benchmark needs.
+        fields: of the bars: close alone, unless an indicator or a fill looks at more.
     """
 
-    files: tuple[Path, ...] = ()
-    price_column: str | None = None
-    columns: Mapping[str, str] = field(default_factory=dict)
-    seed: int | None = None
+    held: frozenset[str]
+    read: frozenset[str]
+    beside: frozenset[str]
+    fields: frozenset[str]
 
-    def panel(
-        self, wanted: Collection[str], end: dt.date | None = None, *, closes_only: bool = False
-    ) -> Panel:
-        """Prices of those of the ``wanted`` tickers that there are; all of their history.
+    @property
+    def tickers(self) -> frozenset[str]:
+        """All of them."""
+        return self.held | self.read | self.beside
 
-        Raises:
-            PriceError: a file is damaged. MissingPrices: there is none of them.
-        """
-        if self.seed is None:
-            return read_panel(
-                self.files,
-                price_column=self.price_column,
-                tickers=wanted,
-                columns=self.columns,
-                closes_only=closes_only,
-            )
-        last = max(end or SYNTHETIC_END, SYNTHETIC_END)
-        known = [name for name in wanted if name in BY_TICKER and BY_TICKER[name].listed <= last]
-        if not known:
-            first = min(wanted)
-            hint = did_you_mean(first, BY_TICKER) or "`treefolio demo` shows strategies that it has."
-            raise MissingPrices(
-                f"the synthetic market has none of {len(wanted)} tickers", ticker=first, hint=hint
-            )
-        return synthetic_panel(seed=self.seed, start=OPENS, end=last, tickers=known)
 
-    def tickers(self) -> tuple[str, ...]:
-        """All tickers that it has."""
-        if self.seed is not None:
-            return synthetic_tickers()
-        return read_tickers(self.files, price_column=self.price_column, columns=self.columns)
+def needs(strategy: Strategy, axes: Axes, *, benchmark: str | Strategy | None, opens: bool) -> Needs:
+    """What the strategy needs with these values of its variables, and the benchmark beside it.
+
+    ``opens``: fills are at the open.
+    """
+    graph = build(strategy).graph
+    held, read_by = tickers(graph, axes)
+    wanted = {"close"} | fields(graph, axes) | ({"open"} if opens else set())
+    beside: set[str] = set()
+    if isinstance(benchmark, Strategy):
+        rival = build(benchmark).graph
+        beside = set().union(*tickers(rival, {}))
+        wanted |= fields(rival, {})
+    elif benchmark:
+        beside.add(benchmark)
+    return Needs(
+        held=frozenset(held),
+        read=frozenset(read_by),
+        beside=frozenset(beside - held - read_by),
+        fields=frozenset(wanted),
+    )
 
 
 def panel_for(
-    source: Source,
+    supply: Supply,
     strategy: Strategy,
     axes: Axes,
     *,
@@ -174,31 +168,22 @@ def panel_for(
     benchmark: str | Strategy | None,
     end: dt.date | None = None,
     opens: bool,
-) -> Panel:
-    """Prices of all that the strategy can hold or read, and of the benchmark.
-
-    Only closes are read when no indicator looks at anything else, and no ``opens`` are needed for fills.
+) -> Supplied:
+    """Prices of all that the strategy can hold or read, and of the benchmark: asked for in one go.
 
     Raises:
-        MissingPrices: tickers that the source does not have (``missing="error"``): all of them, where they
+        MissingPrices: tickers that the supply does not have (``missing="error"``): all of them, where they
             are used, and what could have been meant.
     """
-    graph = build(strategy).graph
-    held, read_by = tickers(graph, axes)
-    needed = held | read_by
-    closes_only = not opens and fields(graph, axes) <= {"close"}
-    wanted = set(needed)
-    if isinstance(benchmark, Strategy):
-        rival = build(benchmark).graph
-        wanted = wanted.union(*tickers(rival, {}))
-        closes_only = closes_only and fields(rival, {}) <= {"close"}
-    elif benchmark:
-        wanted.add(benchmark)
-    panel = source.panel(wanted, end, closes_only=closes_only)
-    if missing == "error" and any(ticker not in panel for ticker in needed):
+    needed = needs(strategy, axes, benchmark=benchmark, opens=opens)
+    began = time.perf_counter()
+    supplied = supply.supply(needed.tickers, end, closes_only=needed.fields <= {"close"})
+    supplied = replace(supplied, seconds=time.perf_counter() - began)
+    own = needed.held | needed.read
+    if missing == "error" and any(ticker not in supplied.panel for ticker in own):
         places = used_at(strategy, axes)
-        check_tickers(panel, {name: places[name] for name in needed}, known=source.tickers())
-    return panel
+        check_tickers(supplied.panel, {name: places[name] for name in own}, known=supply.tickers())
+    return supplied
 
 
 def defaults(strategy: Strategy) -> dict[str, tuple[Value, ...]]:

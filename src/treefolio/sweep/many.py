@@ -4,8 +4,8 @@
    set of tables. `Planned.estimate` tries a few rows and says what the rest will take.
 2. `Planned.run` cuts the space into ranges of about a second, computes them on threads and writes each as
    a part (``parts/rows-FIRST-LAST.parquet``). What is there already, from an interrupted sweep, is kept.
-3. At the end the parts become ``rows.parquet``, with ``summary.json`` and ``stats.json`` beside it, and are
-   removed.
+3. At the end `selection.conclude` makes ``rows.parquet`` of the parts, and ``selection.json``, which says
+   whether the best row is luck; with ``summary.json`` and ``stats.json`` beside them parts are removed.
 
 Whatever the threads and the ranges, the bytes are the same: a row depends on its combination alone.
 """
@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+import logging
 import shutil
 import tempfile
 import threading
@@ -35,15 +36,18 @@ from treefolio.graph.build import build
 from treefolio.graph.plan import work_bytes
 from treefolio.graph.start import starts, structural
 from treefolio.indicators import SIGNATURES
+from treefolio.market.supply import Supplied
 from treefolio.metrics import METRICS, Frame, require_keys
 from treefolio.strategy.tree import Strategy
 from treefolio.strategy.validate import validate
 from treefolio.strategy.variables import bind
-from treefolio.sweep import files, remote, rows
+from treefolio.sweep import files, remote, rows, selection
 from treefolio.sweep.assignments import Sample, open_selection
 from treefolio.sweep.block import Worker, frame_of, track_less
 from treefolio.sweep.manifest import manifest, to_json
 from treefolio.sweep.space import Space, Value
+
+log = logging.getLogger(__name__)
 
 PART_SECONDS = 1.0
 """A range takes about this long, so a stop is noticed, and a crash costs, no more than that."""
@@ -84,6 +88,7 @@ class Swept:
 
     Attributes:
         rows: as in ``rows.parquet``: all of them when the sweep was kept in memory, else to be scanned.
+        selection: what ``selection.json`` says: is the best row more than luck?
         folder: where its files are; None when they were not kept.
     """
 
@@ -91,6 +96,7 @@ class Swept:
     rows: pl.LazyFrame
     manifest: Mapping[str, object] = field(repr=False)
     summary: Mapping[str, object] = field(repr=False)
+    selection: Mapping[str, object] = field(repr=False)
     stats: Mapping[str, object]
     folder: Path | None
     notes: tuple[str, ...]
@@ -111,6 +117,7 @@ class Planned:
     frame: Frame = field(repr=False)
     latest_start: int | None
     seconds: dict[str, float]
+    supplied: Supplied | None = None
 
     @property
     def keys(self) -> tuple[str, ...]:
@@ -129,10 +136,11 @@ class Planned:
         worker.measure(choices)
         each = (time.perf_counter() - began) / len(choices)
         memory = work_bytes(self.prepared.plan, len(self.prepared.panel.sessions))
+        columns = len(rows.schema(self.space, self.keys)) + selection.KEPT
         return Estimate(
             combinations=size,
             seconds=each * size / threads,
-            bytes=memory * threads + LARGEST_RANGE * threads * 8 * len(rows.schema(self.space, self.keys)),
+            bytes=memory * threads + 8 * (LARGEST_RANGE * threads * columns + size * selection.KEPT),
         )
 
     def run(
@@ -144,6 +152,9 @@ class Planned:
         progress: Callable[[Progress], None] | None = None,
         stop: threading.Event | None = None,
         executor: Executor | None = None,
+        reality: int = 0,
+        exact: bool = False,
+        home: Path | None = None,
     ) -> Swept:
         """All rows; in ``out``, or in memory when it is None.
 
@@ -152,6 +163,9 @@ class Planned:
             resume: go on with what ``out`` holds of the same sweep.
             executor: computes the ranges instead of threads of this process: a ProcessPoolExecutor that
                 spawns, or a Dask client's (``client.get_executor()``).
+            reality: over how many of the best rows White's and Hansen's tests are made.
+            exact: look at all splits behind the probability of overfitting, however long it takes.
+            home: the folder whose ledger counts trials over sweeps (`lineage`); None for none.
 
         Raises:
             OutputError: ``out`` is not empty (without ``resume``), belongs to another sweep, or is full.
@@ -165,7 +179,8 @@ class Planned:
         if self.latest_start is not None:
             identity["latest_start"] = str(self.prepared.panel.sessions[self.latest_start])
         with _folder(out) as folder:
-            done = _claim(folder, to_json(identity), self.space.size, resume=resume)
+            asked = selection.Asked(reality=reality, exact=exact, home=home)
+            done = _claim(folder, to_json(identity), self.space.size, asked, resume=resume)
             work = _Work(self, folder, done, threads, progress, stop or threading.Event(), executor)
             try:
                 work.run()
@@ -173,7 +188,7 @@ class Planned:
                 if out is None:
                     stopped.hint = "A sweep in memory keeps nothing; one with a folder (out) is continued."
                 raise
-            return work.finish(identity, keep=out is not None)
+            return work.finish(identity, asked, keep=out is not None)
 
 
 def plan_sweep(
@@ -214,8 +229,13 @@ def plan_sweep(
         prepared=prepared,
         frame=frame_of(prepared, metrics),
         latest_start=limit,
-        seconds={"prepare": time.perf_counter() - began},
+        seconds=phases(prepared, time.perf_counter() - began),
     )
+
+
+def phases(prepared: Prepared, preparing: float) -> dict[str, float]:
+    """Seconds before the first row, by phase."""
+    return {"analysis": preparing - prepared.indicator_seconds, "indicator": prepared.indicator_seconds}
 
 
 def _require_own_names(space: Space) -> None:
@@ -242,7 +262,9 @@ def _folder(out: Path | None) -> Iterator[Path]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def _claim(folder: Path, identity: str, size: int, *, resume: bool) -> list[tuple[int, int]]:
+def _claim(
+    folder: Path, identity: str, size: int, asked: selection.Asked, *, resume: bool
+) -> list[tuple[int, int]]:
     """Makes the folder the own one of this sweep of ``size`` rows; returns the ranges that are done already.
 
     Raises:
@@ -265,8 +287,10 @@ def _claim(folder: Path, identity: str, size: int, *, resume: bool) -> list[tupl
             f"{folder} holds another sweep, with other {', '.join(differing)}",
             hint="Resume with what the sweep began with, or choose another --out folder.",
         )
-    if (folder / "rows.parquet").exists():
-        return [(0, size)]
+    if (folder / rows.WHOLE).exists():
+        if asked.answered_by(selection.stored(folder)):
+            return [(0, size)]
+        (folder / rows.WHOLE).unlink()  # it is made again with what is said beside it
     with files.explained(folder):
         (folder / rows.PARTS).mkdir(exist_ok=True)
     names = sorted(part.stem.split("-") for part in (folder / rows.PARTS).glob("rows-*.parquet"))
@@ -317,9 +341,13 @@ class _Work:
         self.stop = stop
         self.table = rows.Table(planned.prepared, planned.space, planned.keys)
         self.total = planned.space.size
+        self.whole = (folder / rows.WHOLE).exists()
+        self.gathered = selection.Gathered(0 if self.whole else self.total, planned.frame.returns)
         self.kept = sum(last - first for first, last in done)
         self.done = self.kept
         self.gaps = list(gaps(done, self.total))
+        for first, last in [] if self.whole else done:
+            self.gathered.read(self.part(first, last), first, last)
         self.local = threading.local()
         self.began = time.perf_counter()
         self.rate = 0.0
@@ -382,8 +410,13 @@ class _Work:
         """Writes the part of rows [first, last)."""
         choices = self.planned.space.choices(first, last)
         self.skip(choices, metrics, codes)
+        self.gathered.put(first, metrics, codes)
         frame = self.table.frame(first, choices, metrics, codes)
-        files.write_parquet(frame, self.folder / rows.PARTS / f"rows-{first:012d}-{last:012d}.parquet")
+        files.write_parquet(frame, self.part(first, last))
+
+    def part(self, first: int, last: int) -> Path:
+        """The file of rows [first, last)."""
+        return self.folder / rows.PARTS / f"rows-{first:012d}-{last:012d}.parquet"
 
     def skip(
         self, choices: NDArray[np.int64], metrics: NDArray[np.float64], codes: NDArray[np.int64]
@@ -404,36 +437,41 @@ class _Work:
         if self.progress is not None:
             self.progress(Progress(done=self.done, total=self.total, rate=self.rate))
 
-    def finish(self, identity: Mapping[str, object], *, keep: bool) -> Swept:
+    def finish(self, identity: Mapping[str, object], asked: selection.Asked, *, keep: bool) -> Swept:
         """From parts to the final files; parts are removed when those are there."""
         swept = time.perf_counter()
-        parts, _ = rows.scan(self.folder)
-        final = self.folder / "rows.parquet"
-        if not final.exists():
-            files.write_parquet(parts, final)
-        table = pl.scan_parquet(final)
+        worker = Worker(self.planned.prepared, self.planned.frame)
+        gathered = None if self.whole else self.gathered
+        said = selection.conclude(
+            self.folder, gathered, self.planned.space, worker, identity, asked, self.threads
+        )
+        table = pl.scan_parquet(self.folder / rows.WHOLE)
         summary = rows.summarise(table)
-        written = time.perf_counter()
+        supplied = self.planned.supplied
         stats = {
             "seconds": {
+                "data": 0.0 if supplied is None else supplied.seconds,
                 **self.planned.seconds,
-                "rows": swept - self.began,
-                "write": written - swept,
+                "execution": swept - self.began,
+                "write": time.perf_counter() - swept,
             },
+            **({} if supplied is None else supplied.counts),
             "rows_per_second": self.rate,
             "rows_computed": self.done - self.kept,
             "rows_kept": self.kept,
-            "threads": self.threads,
+            "parallelism": self.threads,
             "peak_memory_bytes": peak_memory(),
         }
         files.write_text(self.folder / "summary.json", to_json(summary))
         files.write_text(self.folder / "stats.json", to_json(stats))
+        log.info("sweep", extra={"action": "sweep.done", **stats})
         shutil.rmtree(self.folder / rows.PARTS, ignore_errors=True)
         return Swept(
             space=self.planned.space,
             rows=table if keep else table.collect().lazy(),
             manifest=identity,
             summary=summary,
+            selection=said,
             stats=stats,
             folder=self.folder if keep else None,
             notes=self.planned.prepared.notes,

@@ -2,23 +2,32 @@
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
 
+from treefolio.market.supply import Supplied
 from treefolio.sweep.files import whole_folder, write_parquet, write_text
 from treefolio.sweep.manifest import to_json
 from treefolio.sweep.many import peak_memory
 from treefolio.sweep.single import Result
 
+log = logging.getLogger(__name__)
+
 REPORT = "report.html"
 
 
-def write_run(result: Result, report: str, out: Path) -> None:
-    """Writes a run's folder. ``report`` is its page.
+def write_run(result: Result, report: str, out: Path, supplied: Supplied) -> None:
+    """Writes a run's folder. ``report`` is its page; ``supplied`` says how its prices came about.
 
     Raises:
         OutputError: ``out`` holds something, or cannot be written; then nothing is left there.
     """
-    stats = {"seconds": dict(result.seconds), "peak_memory_bytes": peak_memory()}
+    stats = supplied.counts | {
+        "seconds": {"data": supplied.seconds, **result.seconds},
+        "parallelism": 1,
+        "peak_memory_bytes": peak_memory(),
+    }
+    log.info("run", extra={"action": "run.done", **stats})
     with whole_folder(out) as folder:
         write_text(folder / "manifest.json", to_json(result.manifest))
         write_text(folder / "metrics.json", to_json(result.metrics))

@@ -6,12 +6,14 @@ import polars as pl
 
 from treefolio.errors import UsageError, did_you_mean
 from treefolio.metrics import METRICS
+from treefolio.sweep.rows import JUDGED
 
 _ROW = "\0row"
 """Where the row's number stands: no column has this name."""
 _PLACE = "\0place"
 _TOGETHER = 12
 """Columns that are read at once."""
+_LATER = "It compares a row with all others, so it is there when the sweep is finished."
 _SPELLING = (
     'Write it like: max_drawdown < 0.3 and sharpe > 1. Columns with a dot need quotes: "c12.window" = 10.'
 )
@@ -21,8 +23,8 @@ def top(rows: pl.LazyFrame, *, by: str, where: str | None = None, n: int = 20) -
     """The best ``n`` rows that are ok, best first; ties and rows without the metric in row order.
 
     Args:
-        by: a metric's key (its better end first) or any numeric column (largest first); a minus before it
-            turns the order around.
+        by: a metric's key (its better end first) or any numeric column, such as dsr (largest first); a minus
+            before it turns the order around.
         where: a condition in SQL's words, such as ``max_drawdown < 0.3 and sharpe > 1``.
 
     Raises:
@@ -31,7 +33,8 @@ def top(rows: pl.LazyFrame, *, by: str, where: str | None = None, n: int = 20) -
     columns = rows.collect_schema()
     key = by.removeprefix("-")
     if key not in columns:
-        raise UsageError(f"unknown column {key!r}", hint=did_you_mean(key, columns.names()))
+        hint = _LATER if key in JUDGED else did_you_mean(key, columns.names())
+        raise UsageError(f"unknown column {key!r}", hint=hint)
     if not columns[key].is_numeric():
         raise UsageError(f"{key} is no number", hint="Rank by a metric, such as --by sharpe.")
     smallest_first = key in METRICS and METRICS[key].better == "low"

@@ -1,6 +1,8 @@
 """The rows of a sweep as a table, and what is said of them.
 
-A row is a combination: a column per variable, start, end, sessions, a column per metric, status, reason.
+A row is a combination: a column per variable, start, end, sessions, a column per metric, then psr, dsr and
+plateau, status, reason. dsr and plateau are known when all rows are. Until then rows stand in parts, which
+lack these two and hold what they are made of instead: columns that begin with a dot, which `scan` leaves out.
 """
 
 from __future__ import annotations
@@ -15,13 +17,19 @@ from numpy.typing import NDArray
 from treefolio.engine.compiled import Prepared, fault
 from treefolio.engine.trading import DONE, NO_CULPRIT
 from treefolio.errors import OutputError
-from treefolio.metrics import METRICS
+from treefolio.metrics import COUNT, METRICS, POSITIONS
 from treefolio.sweep.space import Space
 
 STATUSES = ("ok", "failed", "skipped")
 LARGEST_INTEGER = 2**63 - 1
 SKIPPED = -3
 """A row's code beside those of `trade_root`: it would need a later start than the latest allowed."""
+PROBABILISTIC = "psr"
+"""A metric that always has its column, and has it after the others."""
+JUDGED = ("dsr", "plateau")
+"""Columns that compare a row with the others of its sweep."""
+MOMENTS = ("sharpe", "skewness", "kurtosis", PROBABILISTIC)
+"""Metrics that selection statistics are made of."""
 
 
 def value_type(values: tuple[int | float | str, ...]) -> type[pl.Int64 | pl.Float64 | pl.String]:
@@ -37,12 +45,33 @@ def value_type(values: tuple[int | float | str, ...]) -> type[pl.Int64 | pl.Floa
 
 
 def schema(space: Space, keys: Iterable[str] = METRICS) -> dict[str, type[pl.DataType]]:
-    """Columns and their types, in order, with these metrics."""
+    """Columns of ``rows.parquet`` and their types, in order, with these metrics."""
     columns: dict[str, type[pl.DataType]] = {n: value_type(v) for n, v in space.axes.items()}
     columns |= {name: value_type((value,)) for name, value in set_by_hand(space).items()}
     columns |= {"start": pl.Date, "end": pl.Date, "sessions": pl.Int64}
-    columns |= dict.fromkeys(keys, pl.Float64)
+    columns |= dict.fromkeys((*_metrics(keys), *JUDGED), pl.Float64)
     return columns | {"status": pl.String, "reason": pl.String}
+
+
+def _metrics(keys: Iterable[str]) -> tuple[str, ...]:
+    """The metrics of a row in the order of their columns."""
+    return (*(key for key in keys if key != PROBABILISTIC), PROBABILISTIC)
+
+
+def hidden(keys: Collection[str], blocks: int) -> dict[str, int]:
+    """The columns of parts that ``rows.parquet`` has not: name → place in a row of numbers.
+
+    They are the `MOMENTS` that nobody asked for, and the sums over blocks of `block.Worker.measure`.
+    """
+    places = {f".{key}": POSITIONS[key] for key in MOMENTS if key not in _metrics(keys)}
+    sums, squares = block_columns(blocks)
+    return places | {name: COUNT + k for k, name in enumerate((*sums, *squares))}
+
+
+def block_columns(blocks: int) -> tuple[list[str], list[str]]:
+    """The columns of sums and of sums of squares, a column for each block."""
+    numbers = range(1, blocks + 1)
+    return [f".sum{b}" for b in numbers], [f".squares{b}" for b in numbers]
 
 
 def set_by_hand(space: Space) -> Mapping[str, int | float | str]:
@@ -51,13 +80,13 @@ def set_by_hand(space: Space) -> Mapping[str, int | float | str]:
 
 
 class Table:
-    """Makes tables of rows for one sweep."""
+    """Makes tables of rows for the parts of one sweep."""
 
     def __init__(self, prepared: Prepared, space: Space, keys: Collection[str] = tuple(METRICS)) -> None:
         self.prepared = prepared
         self.space = space
-        self.places = {key: k for k, key in enumerate(METRICS) if key in keys}
-        self.schema = schema(space, self.places)
+        self.keys = tuple(key for key in METRICS if key in keys)
+        self.schema = schema(space, self.keys)
         self.values = {
             name: pl.Series(name, values, dtype=self.schema[name], strict=False)
             for name, values in space.axes.items()
@@ -67,7 +96,7 @@ class Table:
     def frame(
         self, first: int, choices: NDArray[np.int64], metrics: NDArray[np.float64], codes: NDArray[np.int64]
     ) -> pl.DataFrame:
-        """The rows from position ``first`` of the space on."""
+        """The rows from position ``first`` of the space on; ``metrics`` is what `Worker.measure` returns."""
         rows = len(choices)
         sessions = self.prepared.sessions
         columns: list[pl.Series] = [
@@ -76,14 +105,17 @@ class Table:
         fixed = {**set_by_hand(self.space), "start": sessions[0].item(), "end": sessions[-1].item()}
         for name, value in (fixed | {"sessions": len(sessions)}).items():
             columns.append(pl.Series(name, [value], dtype=self.schema[name]).new_from_index(0, rows))
-        columns += [
-            pl.Series(key, np.ascontiguousarray(metrics[:, k]), nan_to_null=True)
-            for key, k in self.places.items()
-        ]
+        columns += [self._numbers(key, metrics[:, POSITIONS[key]]) for key in _metrics(self.keys)]
         statuses = np.where(codes == DONE, 0, np.where(codes == SKIPPED, 2, 1))
         columns.append(pl.Series("status", STATUSES).gather(statuses))
         columns.append(pl.Series("reason", self._reasons_of(first, codes), dtype=pl.String))
+        for name, k in hidden(self.keys, (metrics.shape[1] - COUNT) // 2).items():
+            columns.append(self._numbers(name, metrics[:, k]))
         return pl.DataFrame(columns)
+
+    @staticmethod
+    def _numbers(name: str, values: NDArray[np.float64]) -> pl.Series:
+        return pl.Series(name, np.ascontiguousarray(values), nan_to_null=True)
 
     def _reasons_of(self, first: int, codes: NDArray[np.int64]) -> list[str | None]:
         reasons: list[str | None] = [None] * len(codes)
@@ -131,15 +163,16 @@ def summarise(rows: pl.LazyFrame) -> dict[str, object]:
 
 
 PARTS = "parts"
+WHOLE = "rows.parquet"
 
 
 def scan(folder: Path) -> tuple[pl.LazyFrame, bool]:
-    """The rows of a sweep's folder, and whether they are all there.
+    """The rows of a sweep's folder, and whether they are all there; until then they lack `JUDGED`.
 
     Raises:
         OutputError: the folder holds no rows, or damaged ones.
     """
-    whole = folder / "rows.parquet"
+    whole = folder / WHOLE
     if whole.exists():
         try:
             pl.scan_parquet(whole).collect_schema()
@@ -153,4 +186,13 @@ def scan(folder: Path) -> tuple[pl.LazyFrame, bool]:
         raise OutputError(
             f"{folder} holds no rows of a sweep", hint="Give the --out folder of `treefolio sweep`."
         )
-    return pl.scan_parquet(parts), False
+    found = pl.scan_parquet(parts)
+    return found.select(name for name in found.collect_schema().names() if not name.startswith(".")), False
+
+
+def judged(rows: pl.LazyFrame, dsr: NDArray[np.float64], plateau: NDArray[np.float64]) -> pl.LazyFrame:
+    """The rows of ``rows.parquet``: those of the parts, with the columns that are known at the end."""
+    names = rows.collect_schema().names()
+    columns = [pl.Series(n, v, nan_to_null=True) for n, v in zip(JUDGED, (dsr, plateau), strict=True)]
+    both = pl.concat([rows, pl.LazyFrame(columns)], how="horizontal")
+    return both.select(*names[:-2], *JUDGED, *names[-2:])

@@ -140,8 +140,14 @@ def run(
         run=made,
         metrics=measure_one(made.returns, frame, Activity.of(made.activity)),
         notes=prepared.notes,
-        seconds={"prepare": ready - began, "run": done - ready},
+        seconds=phases(prepared, ready - began, done - ready),
     )
+
+
+def phases(prepared: Prepared, preparing: float, execution: float) -> dict[str, float]:
+    """Seconds by phase. What was prepared for an earlier run costs this one next to nothing."""
+    indicator = min(prepared.indicator_seconds, preparing)
+    return {"analysis": preparing - indicator, "indicator": indicator, "execution": execution}
 
 
 _recent: deque[tuple[Strategy, Panel, object, Prepared]] = deque(maxlen=2)

@@ -31,6 +31,7 @@ from treefolio.graph.plan import make_plan
 from treefolio.indicators import compute
 from treefolio.market.panel import Panel
 from treefolio.metrics import METRICS, measure
+from treefolio.selection.cscv import overfitting, per_block
 from treefolio.strategy.tree import Asset, Reading, Strategy
 from treefolio.strategy.tree import If as Choice
 from treefolio.sweep.block import Worker, frame_of, sweep_rows
@@ -108,6 +109,7 @@ def warm() -> None:
     compile_for(rehash, store)
     compile_for(cut_back, store)
     compile_for(measure, desk.returns, desk.activity, frame.marks, worker.scratch, np.empty(len(METRICS)))
+    overfitting(*per_block(np.sin(np.arange(3.0 * SESSIONS)).reshape(3, SESSIONS)), threads=1)
     apart.wait()
     compile_for(execute, program, state, 0)
     compile_for(sweep_rows, *worker.arguments(np.zeros((1, 0), np.int64), np.zeros(1, np.int64)))

@@ -1,0 +1,45 @@
+"""``treefolio data purge``: forget what may have become stale, or what is no longer wanted."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from typer import Argument, Option
+
+from treefolio.cli import show
+from treefolio.errors import UsageError
+
+
+def verb(
+    tickers: Annotated[list[str] | None, Argument(metavar="[TICKER …]", help="Only of these [all].")] = None,
+    everything: Annotated[
+        bool, Option("--all", help="Raw bars as well: they never become stale, only unwanted.")
+    ] = False,
+    source: Annotated[str | None, Option("--source", metavar="NAME", help="Only of this source.")] = None,
+) -> int:
+    """Forget adjusted bars and corporate actions, so that they are fetched afresh.
+
+    A schedule for 16:00 and 20:00 in New York keeps them young; nothing is wrong without it, since both are
+    checked whenever they are used.
+    """
+    from treefolio.market.bars import RAW  # noqa: PLC0415 - heavy
+    from treefolio.market.cache.base import ACTIONS  # noqa: PLC0415 - heavy
+    from treefolio.market.cache.choice import open_cache  # noqa: PLC0415 - heavy
+    from treefolio.market.settings import market_settings  # noqa: PLC0415 - heavy
+    from treefolio.market.sources.table import SOURCES  # noqa: PLC0415 - heavy
+
+    if source is not None and source not in SOURCES:
+        raise UsageError(f"there is no source {source!r}", hint=f"One of {', '.join(SOURCES)}.")
+    cache = open_cache(market_settings())
+    names = {name.upper() for name in tickers or ()}
+    chosen = [
+        entry
+        for entry in cache.entries()
+        if (everything or entry.key.part == ACTIONS or entry.key.shelf.delivered != RAW)
+        and (not names or entry.key.ticker in names)
+        and source in (None, entry.key.shelf.source)
+    ]
+    count = cache.drop([entry.key for entry in chosen])
+    size = show.megabytes(sum(entry.bytes for entry in chosen))
+    show.say(f"{count:,} blocks forgotten, {size}" if count else "nothing to forget")
+    return 0

@@ -1,0 +1,40 @@
+"""Log lines on standard error: warnings, in words; with ``TREEFOLIO_LOG=info`` a line for every milestone.
+
+Modules log through the standard library with ``extra={"action": …}`` and what belongs to it. Here these
+become a line for people when standard error is a terminal, and one JSON object else.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+
+LEVELS = ("debug", "info", "warning", "error")
+
+
+def configure() -> None:
+    """Sends what Treefolio logs to standard error."""
+    wanted = os.environ.get("TREEFOLIO_LOG", "").casefold()
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(_structured() if wanted in LEVELS else logging.Formatter("Warning: %(message)s"))
+    ours = logging.getLogger("treefolio")
+    ours.handlers[:] = [handler]
+    ours.propagate = False
+    ours.setLevel(wanted.upper() if wanted in LEVELS else logging.WARNING)
+
+
+def _structured() -> logging.Formatter:
+    """Lines with a time, a level, the action and all that was given beside it."""
+    import structlog  # noqa: PLC0415 - only when lines are wanted
+
+    terminal = sys.stderr.isatty()
+    renderer = structlog.dev.ConsoleRenderer() if terminal else structlog.processors.JSONRenderer(default=str)
+    return structlog.stdlib.ProcessorFormatter(
+        foreign_pre_chain=[
+            structlog.stdlib.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            structlog.stdlib.ExtraAdder(),
+        ],
+        processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, renderer],
+    )
