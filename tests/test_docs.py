@@ -39,6 +39,7 @@ DOCS = sorted((ROOT / "docs").glob("**/*.md"))
 PAGES = sorted([*ROOT.glob("*.md"), *DOCS])
 RUN_ELSEWHERE = {
     "cli.md": "test_cli_docs.py",
+    "market-data.md": "test_market_data_docs.py",
     "prices.md": "test_market_docs.py",
     "python.md": "test_facade.py",
     "strategies.md": "test_strategy_docs.py",

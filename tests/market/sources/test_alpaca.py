@@ -448,7 +448,7 @@ def test_each_kind_of_action(
         Split(ticker="AAA", ex_date=date(2023, 5, 2), new=1.05, old=1.0),
         Dividend(ticker="AAA", ex_date=date(2023, 6, 1), amount=2.5, special=True),
         Split(ticker="AAA", ex_date=date(2023, 7, 3), new=2.0, old=1.0),
-        SpinOff(ticker="BRK/B", ex_date=date(2023, 8, 1), child="KID/A", rate=1 / 3),
+        SpinOff(ticker="BRK/B", ex_date=date(2023, 8, 1), child="KID-A", rate=1 / 3),
     ]
     said = [record.getMessage() for record in caplog.records if record.action == "actions_ignored"]
     ignored = "1 cash_dividends, 1 cash_mergers, 1 name_changes, 1 unit_splits"

@@ -87,7 +87,7 @@ class TestWhatArrives:
     def test_every_row_arrives_as_it_is(self, folder: Path, cache: Directory) -> None:
         """Prices and volumes bit for bit, under our spelling, split by year; and the figures are right."""
         done = imported(folder, cache)
-        for vendors, ticker in {**dict(zip(TICKERS, TICKERS, strict=True)), "BRK.B": "BRK/B"}.items():
+        for vendors, ticker in {**dict(zip(TICKERS, TICKERS, strict=True)), "BRK.B": "BRK-B"}.items():
             assert_like_files(cache, ticker, vendors, DAYS)
         assert (done.files, done.sessions, done.tickers) == (len(DAYS), len(DAYS), len(TICKERS))
         assert done.rows == len(DAYS) * len(TICKERS)
@@ -135,7 +135,7 @@ class TestWhatArrives:
         write_folder(tmp_path / "files", TICKERS, calendar.sessions(FIRST, date(2016, 3, 18)), interval="1m")
         done = imported(tmp_path / "files", cache, interval="1m")
         days = [day for day in calendar.sessions(FIRST, date(2016, 3, 18)).tolist() if day.year == 2016]
-        there = found(cache, "BRK/B", interval="1m")
+        there = found(cache, "BRK-B", interval="1m")
         wanted = [day_file(TICKERS, day, interval="1m").filter(pl.col("ticker") == "BRK.B") for day in days]
         assert there.bars.at.dtype == np.dtype("datetime64[s]")
         starts = [each // 10**9 for table in wanted for each in table["window_start"]]
@@ -145,7 +145,7 @@ class TestWhatArrives:
         assert there.bars.at[-1] == np.datetime64("2016-03-18T13:32:00")  # daylight-saving time
         assert there.known == ((date(2016, 1, 4), date(2016, 3, 18)),)
         assert done.rows == 3 * len(TICKERS) * done.files
-        assert block(cache, "BRK/B", interval="1d") is None
+        assert block(cache, "BRK-B", interval="1d") is None
 
     def test_minutes_before_and_after_trading_hours(self, tmp_path: Path, cache: Directory) -> None:
         """From 4:00 to 20:00 in New York they are of the session, though UTC is on the next day."""
@@ -338,7 +338,7 @@ class TestAgain:
             for day in part:
                 write_file(tmp_path / "parts", day, day_file(tickers[day], day))
             imported(tmp_path / "parts", cache)
-        for ticker in ("AAA", "BRK/B", "NEW", "ZVZZT"):
+        for ticker in ("AAA", "BRK-B", "NEW", "ZVZZT"):
             for year in (2015, 2016):
                 one, two = block(cache, ticker, year), block(whole, ticker, year)
                 if one is None or two is None:
@@ -618,7 +618,7 @@ class TestActions:
         path = write_table(tmp_path / f"splits.{kind}", self.SPLIT_ROWS)
         assert read_actions(path) == [
             Split(ticker="AAPL", ex_date=date(2020, 8, 31), new=4.0, old=1.0),
-            Split(ticker="BRK/B", ex_date=date(2010, 1, 21), new=50.0, old=1.0),
+            Split(ticker="BRK-B", ex_date=date(2010, 1, 21), new=50.0, old=1.0),
         ]
 
     @pytest.mark.parametrize("kind", ["csv", "csv.gz", "parquet"])

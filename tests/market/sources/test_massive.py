@@ -521,8 +521,8 @@ def test_429_is_waited_for(source: Massive, server: VendorServer) -> None:
 @pytest.mark.parametrize(
     ("vendors", "written"),
     [
-        ("BRK.B", "BRK/B"),
-        ("BF.A", "BF/A"),
+        ("BRK.B", "BRK-B"),
+        ("BF.A", "BF-A"),
         ("SPY", "SPY"),
         ("AAC.U", "AAC.U"),
         ("OXY.WS", "OXY.WS"),

@@ -31,8 +31,8 @@ def theirs(ticker: str) -> str:
 
 
 def ours(symbol: str) -> str:
-    """Our spelling of Alpaca's symbol."""
-    return symbol.replace(".", "/")
+    """Our spelling of Alpaca's symbol: ``BRK.B`` is ``BRK-B``, as in imported strategies."""
+    return symbol.replace(".", "-")
 
 
 def spelled(tickers: Iterable[str]) -> dict[str, list[str]]:

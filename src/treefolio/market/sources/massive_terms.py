@@ -20,7 +20,7 @@ log = logging.getLogger(__name__)
 
 SOURCE, FEED = "massive", "sip"
 """All of its bars are made from both tapes' consolidated trades."""
-CLASS_MARK = "/"
+CLASS_MARK = "-"
 """Ours between a ticker and its share class; Massive's is a dot."""
 THEIR_CLASS = re.compile(r"([A-Z]+)\.([A-K])")
 OUR_CLASS = re.compile(r"([A-Z]+)[/.-]([A-K])")
@@ -32,7 +32,7 @@ CURRENCY = "USD"
 
 
 def ours(ticker: str) -> str:
-    """Our spelling of the vendor's ticker: ``BRK.B`` is ``BRK/B``. Units (``AAC.U``), warrants (``AAC.WS``),
+    """Our spelling of the vendor's ticker: ``BRK.B`` is ``BRK-B``. Units (``AAC.U``), warrants (``AAC.WS``),
     preferred shares (``BACpL``) and test tickers keep theirs."""
     return THEIR_CLASS.sub(rf"\1{CLASS_MARK}\2", ticker) if THEIR_CLASS.fullmatch(ticker) else ticker
 
