@@ -8,7 +8,10 @@ from datetime import date
 from pathlib import Path
 
 import pytest
+
 from cli_samples import Called, Program
+from treefolio.market import calendar
+from treefolio.testing.flat_files import write_folder
 from treefolio.testing.vendors.alpaca_wire import KEY, SECRET, AlpacaWire
 from treefolio.testing.vendors.served import made_up
 from treefolio.testing.vendors.server import VendorServer
@@ -154,7 +157,9 @@ def test_run_on_a_vendor_s_prices(
     again = done(program("run", str(strategy), *flags, str(tmp_path / "b")))
     assert "100 % from cache, 0 requests" in again.out
     manifest = json.loads((tmp_path / "a" / "manifest.json").read_text())
-    assert manifest["prices"]["basis"].endswith("adjusted for splits and dividends as of 2021-12-31 (alpaca sip)")
+    assert manifest["prices"]["basis"].endswith(
+        "adjusted for splits and dividends as of 2021-12-31 (alpaca sip)"
+    )
     snapshot = manifest["prices"]["snapshot"]
     done(program("run", str(strategy), "--snapshot", snapshot[:12], "--out", str(tmp_path / "c")))
     for name in ("manifest.json", "metrics.json", "equity.parquet", "weights.parquet", "trades.parquet"):
@@ -166,14 +171,16 @@ def test_run_on_a_vendor_s_prices(
 def test_adjustment_is_part_of_the_identity(
     program: Program, server: VendorServer, strategy: Path, tmp_path: Path
 ) -> None:
-    """The same bars on another basis are other prices, and nothing is asked for again but what was never asked."""
+    """The same bars on another basis are other prices; what is known is not asked for again."""
     found = {}
     for adjustment in ("all", "split", "raw"):
         out = tmp_path / adjustment
         flags = ["--source", "alpaca", "--adjustment", adjustment, "--end", "2021-12-31", "--out", str(out)]
         done(program("run", str(strategy), *flags))
         found[adjustment] = json.loads((out / "manifest.json").read_text())["prices"]
-    assert len({each["snapshot"] for each in found.values()}) == len({e["basis"] for e in found.values()}) == 3
+    assert (
+        len({each["snapshot"] for each in found.values()}) == len({e["basis"] for e in found.values()}) == 3
+    )
     assert len(server.requests) == 2
 
 
@@ -278,7 +285,9 @@ def test_snapshots_travel(
     assert json.loads(done(program("data", "snapshot", "list", "--json")).out)[0]["hash"] == snapshot
     before = len(server.requests)
     done(program("run", str(strategy), "--snapshot", snapshot, "--out", str(tmp_path / "b")))
-    assert (tmp_path / "a" / "equity.parquet").read_bytes() == (tmp_path / "b" / "equity.parquet").read_bytes()
+    assert (tmp_path / "a" / "equity.parquet").read_bytes() == (
+        tmp_path / "b" / "equity.parquet"
+    ).read_bytes()
     assert len(server.requests) == before
     done(program("data", "snapshot", "remove", snapshot))
     called = program("run", str(strategy), "--snapshot", snapshot, "--out", str(tmp_path / "c"))
@@ -317,3 +326,37 @@ def test_prices_are_named_once(
     called = program("run", str(strategy), *flags, "--out", str(tmp_path / "out"))
     assert called.status == 2
     assert said in called.err
+
+
+def test_before_the_vendor_begins(program: Program, server: VendorServer) -> None:
+    """It is said, and nothing is asked for before its first session."""
+    flags = ["--start", "2012-01-03", "--end", "2021-12-31"]
+    called = done(program("data", "fetch", "SPY", "--source", "alpaca", *flags))
+    assert "alpaca sip has no prices before 2016-01-04" in called.err
+    bars = next(each for each in server.requests if "bars" in each.path)
+    assert bars.query["start"].startswith("2016-01-04")
+
+
+def test_flat_files_run_offline(
+    program: Program, home: Path, strategy: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Imported with their actions, they give a run without a key, and without any request."""
+    monkeypatch.delenv("MASSIVE_API_KEY", raising=False)
+    monkeypatch.setenv("TREEFOLIO_MASSIVE_URL", "http://127.0.0.1:9")
+    write_folder(tmp_path / "flat", ["SPY", "TLT", "QQQ", "BIL"], calendar.sessions(FIRST, date(2019, 6, 28)))
+    splits = tmp_path / "splits.csv"
+    splits.write_text("ticker,execution_date,split_from,split_to\nGLD,2019-03-01,1,2\n")
+    called = done(program("data", "import", str(tmp_path / "flat"), "--actions", str(splits)))
+    assert "124 files, 124 sessions × 4 tickers: 496 bars" in called.out
+    assert "no dividend among the actions" in called.out
+    again = done(program("data", "import", str(tmp_path / "flat")))
+    assert "0 files" in again.out
+    flags = ["--source", "massive", "--end", "2019-06-28", "--out", str(tmp_path / "a")]
+    assert "MASSIVE_API_KEY" in program("run", str(strategy), *flags).err
+    called = done(program("run", str(strategy), *flags, "--offline"))
+    assert ", 0 requests" in called.out
+    assert "sessions of tickers are not in the cache, and were not asked for" in called.out
+    assert " to 2019-06-28" in called.out
+    called = program("run", str(strategy), "--source", "alpaca", *flags[2:], "--offline")
+    assert "splits and dividends of 4 tickers are not in the cache" in called.err
+    assert home.exists()

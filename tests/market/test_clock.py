@@ -43,9 +43,26 @@ def test_sessions_that_move(now: str, settled: str, fresh: tuple[str, str]) -> N
     """The last two sessions that have begun in New York move; the one before them stays."""
     moment = at(now)
     assert clock.settled(moment).isoformat() == settled
-    assert tuple(day.isoformat() for day in clock.fresh(moment)) == fresh
     assert clock.latest(moment).isoformat() == fresh[1]
-    assert clock.fresh(moment.astimezone(UTC)) == clock.fresh(moment)
+    between = calendar.sessions(clock.settled(moment), clock.latest(moment))
+    assert between.astype(str).tolist() == [settled, *fresh]
+    assert clock.settled(moment.astimezone(UTC)) == clock.settled(moment)
+
+
+@pytest.mark.parametrize(
+    ("now", "closed"),
+    [
+        pytest.param("2024-01-10 15:59", "2024-01-09", id="before the close"),
+        pytest.param("2024-01-10 16:00", "2024-01-10", id="at the close"),
+        pytest.param("2024-11-29 12:59", "2024-11-27", id="before the close of a half day"),
+        pytest.param("2024-11-29 13:00", "2024-11-29", id="at the close of a half day"),
+        pytest.param("2024-01-13 12:00", "2024-01-12", id="on Saturday"),
+        pytest.param("2024-01-16 03:00", "2024-01-12", id="in the night"),
+    ],
+)
+def test_sessions_that_are_over(now: str, closed: str) -> None:
+    """A session is over at its close, at 13:00 on half days."""
+    assert clock.closed(at(now)).isoformat() == closed
 
 
 @pytest.mark.parametrize(
@@ -117,10 +134,12 @@ def test_purge_moments_around(now: str, last: str, following: str) -> None:
 
 @given(some.dates(date(1971, 1, 1), date(2049, 12, 1)), some.times(timezones=some.just(UTC)))
 def test_order_of_what_the_clock_says(day: date, hour: time) -> None:
-    """At any moment: T−2, T−1, T−0 are neighbouring sessions, and the moment lies between two purges."""
+    """At any moment: from T−2 to T−0 there are three sessions, and the moment lies between two purges."""
     now = datetime.combine(day, hour)
     known = calendar.sessions(clock.settled(now), clock.today(now)).tolist()
-    assert known == [clock.settled(now), *clock.fresh(now)]
+    assert len(known) == 3
+    assert known[-1] == clock.latest(now)
+    assert clock.closed(now) in known[1:]
     last, following = clock.last_purge_moment(now), clock.next_purge_moment(now)
     assert last <= now < following
     assert clock.last_purge_moment(following) == following

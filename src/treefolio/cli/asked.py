@@ -104,6 +104,7 @@ def supply(flags: Prices) -> Supply:
         adjustment=flags.adjustment or "all",
         asked_at=asked_at(),
         told=show.Fetching(),
+        offline=flags.offline,
     )
 
 
@@ -328,3 +329,10 @@ class Asker:
         kept = hold_out(question, self.holdout)
         show.notes([kept.note])
         return kept
+
+    def _say_if_too_early(self) -> None:
+        """A start before all that the vendor has is said: nothing is asked for before its first session."""
+        from treefolio.market.supply import VendorSupply  # noqa: PLC0415 - heavy
+
+        if isinstance(self.supply, VendorSupply) and self.start and self.start < self.supply.earliest:
+            show.notes([self.supply.begins])

@@ -49,6 +49,9 @@ class Prices:
     adjustment: Annotated[
         str | None, Option(metavar="raw|split|all", help="Of a vendor's prices; all: dividends too [all].")
     ] = None
+    offline: Annotated[bool, Option("--offline", help="Only what the cache knows of a vendor's prices.")] = (
+        False
+    )
     snapshot: Annotated[str | None, Option(metavar="HASH", help="The prices of an earlier run, offline.")] = (
         None
     )

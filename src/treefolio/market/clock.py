@@ -59,11 +59,6 @@ def closed(now: datetime) -> date:
     return session if close_of(session) <= now else _recent(now)[-2]
 
 
-def fresh(now: datetime) -> tuple[date, date]:
-    """T−1 and T−0: the sessions that are asked for every time."""
-    return _recent(now)[-2], _recent(now)[-1]
-
-
 def settled(now: datetime) -> date:
     """T−2: the last session that stays once it was fetched."""
     return _recent(now)[-1 - MOVING]

@@ -21,6 +21,7 @@ from datetime import date, datetime, timedelta
 
 import numpy as np
 
+from treefolio.errors import SourceError
 from treefolio.market import calendar, clock
 from treefolio.market.accepted import Accepted
 from treefolio.market.actions import Action, Split
@@ -127,6 +128,7 @@ class Store:
         adjusted_on: date | None = None,
         asked_at: datetime | None = None,
         told: Told | None = None,
+        offline: bool = False,
     ) -> Stock:
         """Bars of the tickers from `first` to `last`, both included, as far as the source has them.
 
@@ -134,15 +136,18 @@ class Store:
             adjusted_on: the day as of which they will be adjusted; None when no actions are needed.
             asked_at: when the user asked: what was fetched later is fresh [now].
             told: is told of the progress of fetching.
+            offline: nothing is asked; there is what the cache knows.
 
-        Raises SourceError when the source cannot be asked at all. The failure of one ticker is not the
-        failure of all: it is named in the figures.
+        Raises SourceError when the source cannot be asked at all, or, offline, when corporate actions are not
+        known. The failure of one ticker is not the failure of all: it is named in the figures.
         """
         asked = self._asked(tickers, first, last, adjusted_on, asked_at)
         failed: dict[str, str] = {}
         known = self._known(asked)
         misses, requests = known.misses, 0
-        if not known.complete:
+        if offline:
+            self._require_actions(known)
+        elif not known.complete:
             with self.cache.lock(f"{self.source.shelf.name} {self.source.shelf.interval}"):
                 before = self.source.requests
                 known = self._known(asked)
@@ -154,6 +159,16 @@ class Store:
                     self._fill(known, failed, told)
                 requests = self.source.requests - before
         return self._found(asked, known, misses, requests, failed)
+
+    def _require_actions(self, known: _Known) -> None:
+        if known.strangers:
+            first = known.strangers[0]
+            raise SourceError(
+                f"the splits and dividends of {len(known.strangers)} tickers are not in the cache",
+                source=self.source.shelf.name,
+                ticker=first,
+                hint="Import them (`data import FOLDER --actions FILE`), or take --adjustment raw.",
+            )
 
     def look(
         self, tickers: Iterable[str], first: date, last: date, *, adjusted_on: date | None = None

@@ -149,6 +149,7 @@ class VendorSupply:
         as_of: later actions are not applied; by default the last day of the prices.
         asked_at: when the user asked [when `supply` is called].
         told: is told of the progress of fetching.
+        offline: nothing is asked of the vendor; there is what the cache knows.
     """
 
     store: Store
@@ -156,6 +157,7 @@ class VendorSupply:
     as_of: date | None = None
     asked_at: datetime | None = None
     told: Told | None = None
+    offline: bool = False
 
     def supply(
         self, wanted: Collection[str], end: date | None = None, *, closes_only: bool = False
@@ -171,6 +173,7 @@ class VendorSupply:
             adjusted_on=None if basis.adjustment == RAW else basis.as_of,
             asked_at=self.asked_at,
             told=self.told,
+            offline=self.offline,
         )
         children, requests = self.children(stock, basis)
         panel, notes = panel_of(
@@ -182,8 +185,12 @@ class VendorSupply:
             children=children.get,
         )
         figures = replace(stock.figures, requests=stock.figures.requests + requests)
-        failed = [f"{ticker}: {reason}" for ticker, reason in sorted(figures.failed.items())]
-        return Supplied(panel=panel, figures=figures, notes=(*failed, *notes))
+        said = [f"{ticker}: {reason}" for ticker, reason in sorted(figures.failed.items())]
+        if self.offline and figures.misses:
+            said.append(
+                f"{figures.misses:,} sessions of tickers are not in the cache, and were not asked for"
+            )
+        return Supplied(panel=panel, figures=figures, notes=(*said, *notes))
 
     def children(self, stock: Stock, basis: Basis) -> tuple[dict[str, Bars], int]:
         """Raw bars of what was spun off, from the ex-dates on, and how many requests they took."""
@@ -200,7 +207,7 @@ class VendorSupply:
         for day in sorted(set(born.values())):
             names = [child for child, ex_date in born.items() if ex_date == day]
             until = min(day + CHILD_DAYS, basis.as_of)
-            asked = self.store.stock(names, day, until, asked_at=self.asked_at)
+            asked = self.store.stock(names, day, until, asked_at=self.asked_at, offline=self.offline)
             found |= asked.bars
             requests += asked.figures.requests
         return found, requests
@@ -216,6 +223,16 @@ class VendorSupply:
                 hint="Leave the end out for the last session that is over.",
             )
         return min(end, latest)
+
+    @property
+    def earliest(self) -> date:
+        """The source has nothing before."""
+        return self.store.source.earliest
+
+    @property
+    def begins(self) -> str:
+        """What is said to who asks for more."""
+        return f"{self.store.source.shelf.name} has no prices before {self.earliest}"
 
     def tickers(self) -> tuple[str, ...]:
         """See Supply."""

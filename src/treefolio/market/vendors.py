@@ -25,6 +25,7 @@ def vendor(
     watch: Clock | None = None,
     asked_at: datetime | None = None,
     told: Told | None = None,
+    offline: bool = False,
 ) -> VendorSupply:
     """The prices of a vendor, fetched as they are needed and kept in the cache.
 
@@ -33,6 +34,7 @@ def vendor(
         adjustment: raw, split, or all: for dividends as well.
         as_of: later splits and dividends are not applied [the last day that is asked for].
         settings: from the environment, when None.
+        offline: nothing is asked of the vendor; there is what the cache knows.
 
     Raises:
         UsageError: there is no such vendor, feed or adjustment. Keys are looked at when something is asked.
@@ -45,6 +47,7 @@ def vendor(
         as_of=as_of,
         asked_at=asked_at,
         told=told,
+        offline=offline,
     )
 
 

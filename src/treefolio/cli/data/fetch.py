@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from treefolio.market.store import Stock
     from treefolio.market.supply import VendorSupply
 
-Tickers = Annotated[list[str], Argument(metavar="TICKER …", help="Such as SPY TQQQ BRK/B.")]
+Tickers = Annotated[list[str], Argument(metavar="TICKER …", help="Such as SPY TQQQ BRK-B.")]
 SourceName = Annotated[str, Option("--source", metavar="NAME", help="alpaca, massive, yahoo or synthetic.")]
 Feed = Annotated[str | None, Option("--feed", metavar="NAME", help="Of the source: sip or iex [its first].")]
 
@@ -51,6 +51,8 @@ def verb(
         raise UsageError(
             f"--start {begin} is after the last session so far, {until}", hint="Give an earlier start."
         )
+    if begin < supply.earliest:
+        show.tell(f"Note: {supply.begins}.")
     names = [name.upper() for name in tickers]
     stock = store.stock(names, begin, until, adjusted_on=until, asked_at=asked_at(), told=show.Fetching())
     if as_json:

@@ -19,12 +19,13 @@ def verb(
 ) -> int:
     """Forget adjusted bars and corporate actions, so that they are fetched afresh.
 
-    A schedule for 16:00 and 20:00 in New York keeps them young; nothing is wrong without it, since both are
-    checked whenever they are used.
+    Meant for a schedule: after the close and at 20:00 in New York. Nothing is wrong without it, since both
+    are checked whenever they are used.
     """
     from treefolio.market.bars import RAW  # noqa: PLC0415 - heavy
     from treefolio.market.cache.base import ACTIONS  # noqa: PLC0415 - heavy
     from treefolio.market.cache.choice import open_cache  # noqa: PLC0415 - heavy
+    from treefolio.market.clock import NEW_YORK, SystemClock, next_purge_moment  # noqa: PLC0415 - heavy
     from treefolio.market.settings import market_settings  # noqa: PLC0415 - heavy
     from treefolio.market.sources.table import SOURCES  # noqa: PLC0415 - heavy
 
@@ -42,4 +43,6 @@ def verb(
     count = cache.drop([entry.key for entry in chosen])
     size = show.megabytes(sum(entry.bytes for entry in chosen))
     show.say(f"{count:,} blocks forgotten, {size}" if count else "nothing to forget")
+    following = next_purge_moment(SystemClock().now()).astimezone(NEW_YORK)
+    show.say(f"It pays again from {following:%Y-%m-%d %H:%M} New York time on.")
     return 0
