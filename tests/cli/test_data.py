@@ -357,6 +357,7 @@ def test_flat_files_run_offline(
     assert ", 0 requests" in called.out
     assert "sessions of tickers are not in the cache, and were not asked for" in called.out
     assert " to 2019-06-28" in called.out
-    called = program("run", str(strategy), "--source", "alpaca", *flags[2:], "--offline")
+    other = ["--source", "alpaca", "--offline", "--end", "2019-06-28", "--out", str(tmp_path / "b")]
+    called = program("run", str(strategy), *other)
     assert "splits and dividends of 4 tickers are not in the cache" in called.err
     assert home.exists()
