@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import settings
+
+if TYPE_CHECKING:
+    from service_samples import Served
 
 settings.register_profile("pinned", derandomize=True, deadline=None, max_examples=60)
 settings.load_profile("pinned")
@@ -16,6 +21,15 @@ settings.load_profile("pinned")
 def _home(tmp_path_factory: pytest.TempPathFactory) -> None:
     """Caches and ledgers of tests are not the user's; processes that tests start inherit it."""
     os.environ["TREEFOLIO_HOME"] = str(tmp_path_factory.mktemp("home"))
+
+
+@pytest.fixture(scope="session")
+def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    """A service with two workers, as `treefolio serve` starts it."""
+    from service_samples import Served  # noqa: PLC0415 - only its tests need what it imports
+
+    with Served(tmp_path_factory.mktemp("served") / "home") as service:
+        yield service
 
 
 @pytest.fixture(scope="session")

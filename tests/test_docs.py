@@ -42,6 +42,7 @@ RUN_ELSEWHERE = {
     "market-data.md": "test_market_data_docs.py",
     "prices.md": "test_market_docs.py",
     "python.md": "test_facade.py",
+    "service.md": "service/test_service_docs.py",
     "strategies.md": "test_strategy_docs.py",
 }
 """Pages whose examples have tests of their own."""
@@ -221,7 +222,7 @@ class TestArchitecture:
     def test_every_package_has_its_line(self) -> None:
         """And every line its package, or module beside the packages."""
         source = ROOT / "src" / "treefolio"
-        modules = {path.stem for path in source.glob("*.py")} - {"__init__"}
+        modules = {path.stem for path in source.glob("*.py")} - {"__init__", "__main__"}
         packages = {path.parent.name for path in source.glob("*/__init__.py")}
         assert sorted(self.ROWS) == sorted(modules | packages)
         assert all(importlib.util.find_spec(f"treefolio.{name}") for name in self.ROWS)

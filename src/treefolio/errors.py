@@ -11,7 +11,11 @@
     ├── WindowError          no session is left between start and end
     ├── SpaceError           the space of variables is empty, too large, or names what is not there
     ├── RunError             a run met a session that it cannot account for
-    └── OutputError          a result cannot be written
+    ├── OutputError          a result cannot be written
+    └── JobError             a job cannot be what it is asked to be
+        ├── NoSuchJob        there is no such job of this user
+        ├── Refused          the job's state, or its key, rules out what is asked
+        └── DatabaseError    the database is not there, or does not answer
 
 A message says what is wrong; the fields say where; `hint` says what to do. Tests assert on the fields.
 """
@@ -111,6 +115,22 @@ class RunError(TreefolioError):
 
 class OutputError(TreefolioError):
     """A result cannot be written."""
+
+
+class JobError(TreefolioError):
+    """A job cannot be what it is asked to be."""
+
+
+class NoSuchJob(JobError):  # noqa: N818 - named for what is missing, as a user reads it
+    """There is no such job of this user, or nothing of that name in it."""
+
+
+class Refused(JobError):  # noqa: N818 - it is an answer, not a fault
+    """The job's state, or its key, rules out what is asked."""
+
+
+class DatabaseError(JobError):
+    """The database is not there, or does not answer."""
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str | None:

@@ -11,22 +11,29 @@ from typing import Annotated
 import typer
 
 from treefolio.cli import (
+    answer,
     check,
     compare,
     convert,
     data,
     demo,
+    doctor,
     explain,
     fail,
     inspect,
+    jobs,
     log,
     run,
+    serve,
     sweep,
     top,
+    worker,
 )
 
 VERBS = (run, sweep, inspect, convert, explain, check, compare, top, demo)
 """Each module has a function `verb`; its name is the module's."""
+HOUSE = (serve, worker, doctor)
+"""Verbs of who runs a service; docs/service.md has them."""
 
 app = typer.Typer(
     name="treefolio",
@@ -36,9 +43,11 @@ app = typer.Typer(
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for module in VERBS:
+for module in (*VERBS, *HOUSE):
     app.command(module.__name__.rpartition(".")[2])(module.verb)
+app.command("answer", hidden=True)(answer.verb)
 app.add_typer(data.app, name="data")
+app.add_typer(jobs.app, name="jobs")
 
 
 def _version(wanted: bool) -> None:

@@ -59,13 +59,21 @@ class Sample:
             )
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Listed:
+    """Combinations one by one: a column of values for each variable. name: of the file they come from."""
+
+    name: str
+    columns: Mapping[str, Sequence[Value]]
+
+
 def open_selection(
     strategy: Strategy,
     vary: Mapping[str, str | Sequence[Value]],
     fix: Mapping[str, Value],
-    select: Path | Sample | None,
+    select: Path | Listed | Sample | None,
 ) -> tuple[Strategy, Space]:
-    """`space.open_strategy` for all combinations (None), for those of a file, or for a sample.
+    """`space.open_strategy` for all combinations (None), for those of a file or a list, or for a sample.
 
     Raises:
         SpaceError: names, values or rows that do not fit; a file that leaves out a variable.
@@ -75,7 +83,8 @@ def open_selection(
     if isinstance(select, Sample):
         opened, space = open_strategy(strategy, vary, fix, SIGNATURES, limit=sys.maxsize)
         return opened, sampled(space, select)
-    columns = read_assignments(select)
+    source = select.name if isinstance(select, Listed) else str(select)
+    columns = select.columns if isinstance(select, Listed) else read_assignments(select)
     if vary:
         raise SpaceError(
             f"{min(vary)} is varied beside a file of combinations", hint="Give either --vary or --space."
@@ -84,18 +93,18 @@ def open_selection(
     for name, variable in declared.items():
         if name not in columns and name not in fix and len(variable.values) > 1:
             raise SpaceError(
-                f"it has no column {name!r}", source=str(select), hint="Add it, or give --set for it."
+                f"it has no column {name!r}", source=source, hint="Add it, or give --set for it."
             )
     distinct = {name: tuple(dict.fromkeys(values)) for name, values in columns.items()}
     try:
         opened, space = open_strategy(strategy, distinct, fix, SIGNATURES, limit=sys.maxsize)
     except SpaceError as error:
-        error.source = str(select)
+        error.source = source
         raise
-    return opened, listed_space(space, columns, distinct, select)
+    return opened, listed_space(space, columns, distinct, source)
 
 
-def read_assignments(path: Path) -> dict[str, list[Value]]:
+def read_assignments(path: Path) -> Mapping[str, Sequence[Value]]:
     """The columns of a file of combinations.
 
     Raises:
@@ -132,7 +141,7 @@ def listed_space(
     space: Space,
     columns: Mapping[str, Sequence[Value]],
     distinct: Mapping[str, Sequence[Value]],
-    source: Path,
+    source: str,
 ) -> Space:
     """The space of the combinations listed in ``columns``, whose variables are the space's axes.
 
@@ -149,10 +158,10 @@ def listed_space(
         row = int(np.argmin(kept))
         shown = ", ".join(f"{name} = {columns[name][row]}" for name in names)
         raise SpaceError(
-            f"{shown} violates a constraint", source=str(source), line=row + 2, hint="Remove the row."
+            f"{shown} violates a constraint", source=source, line=row + 2, hint="Remove the row."
         )
     digest = hashlib.sha256(np.ascontiguousarray(listed).tobytes()).hexdigest()
-    return replace(space, listed=listed, origin={"file": source.name, "digest": digest})
+    return replace(space, listed=listed, origin={"file": Path(source).name, "digest": digest})
 
 
 def sampled(space: Space, sample: Sample) -> Space:

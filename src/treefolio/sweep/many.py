@@ -42,7 +42,7 @@ from treefolio.strategy.tree import Strategy
 from treefolio.strategy.validate import validate
 from treefolio.strategy.variables import bind
 from treefolio.sweep import files, remote, rows, selection
-from treefolio.sweep.assignments import Sample, open_selection
+from treefolio.sweep.assignments import Listed, Sample, open_selection
 from treefolio.sweep.block import Worker, frame_of, track_less
 from treefolio.sweep.manifest import manifest, to_json
 from treefolio.sweep.space import Space, Value
@@ -125,6 +125,18 @@ class Planned:
         wanted = self.frame.wanted
         return tuple(key for key in METRICS if wanted is None or key in wanted)
 
+    @property
+    def identity(self) -> dict[str, object]:
+        """The manifest of the sweep."""
+        found = manifest(
+            self.prepared, engine="compiled", assignment=self.space.fixed, space=self.space.describe()
+        )
+        if self.frame.wanted is not None:
+            found["metrics"] = list(self.keys)
+        if self.latest_start is not None:
+            found["latest_start"] = str(self.prepared.panel.sessions[self.latest_start])
+        return found
+
     def estimate(self, threads: int) -> Estimate:
         """Tries some rows, spread over the space, and scales up."""
         size = self.space.size
@@ -142,6 +154,18 @@ class Planned:
             seconds=each * size / threads,
             bytes=memory * threads + 8 * (LARGEST_RANGE * threads * columns + size * selection.KEPT),
         )
+
+    def skip(
+        self, choices: NDArray[np.int64], metrics: NDArray[np.float64], codes: NDArray[np.int64]
+    ) -> None:
+        """Marks the combinations that would need a later start than is allowed."""
+        limit, prepared = self.latest_start, self.prepared
+        if limit is None:
+            return
+        root = starts(prepared.plan.graph, prepared.panel, prepared.axes, choices).root
+        late = np.broadcast_to(np.asarray(root) > limit, codes.shape)
+        metrics[late] = np.nan
+        codes[late] = rows.SKIPPED
 
     def run(
         self,
@@ -171,13 +195,7 @@ class Planned:
             OutputError: ``out`` is not empty (without ``resume``), belongs to another sweep, or is full.
             Stopped: ``stop`` was set; the parts that are done are kept in ``out``.
         """
-        identity = manifest(
-            self.prepared, engine="compiled", assignment=self.space.fixed, space=self.space.describe()
-        )
-        if self.frame.wanted is not None:
-            identity["metrics"] = list(self.keys)
-        if self.latest_start is not None:
-            identity["latest_start"] = str(self.prepared.panel.sessions[self.latest_start])
+        identity = self.identity
         with _folder(out) as folder:
             asked = selection.Asked(reality=reality, exact=exact, home=home)
             done = _claim(folder, to_json(identity), self.space.size, asked, resume=resume)
@@ -197,7 +215,7 @@ def plan_sweep(
     *,
     vary: Mapping[str, str | Sequence[Value]] | None = None,
     fix: Mapping[str, Value] | None = None,
-    select: Path | Sample | None = None,
+    select: Path | Listed | Sample | None = None,
     latest_start: dt.date | None = None,
     metrics: Collection[str] | None = None,
 ) -> Planned:
@@ -205,7 +223,7 @@ def plan_sweep(
 
     Args:
         vary, fix: as in `space.open_strategy`.
-        select: a file of combinations, or a sample to draw; None for the whole grid.
+        select: a file or list of combinations, or a sample to draw; None for the whole grid.
         latest_start: combinations that would need a later start are skipped.
         metrics: the columns of metrics that the rows shall have; None for all. Fewer are quicker.
 
@@ -409,7 +427,7 @@ class _Work:
     def keep(self, first: int, last: int, metrics: NDArray[np.float64], codes: NDArray[np.int64]) -> None:
         """Writes the part of rows [first, last)."""
         choices = self.planned.space.choices(first, last)
-        self.skip(choices, metrics, codes)
+        self.planned.skip(choices, metrics, codes)
         self.gathered.put(first, metrics, codes)
         frame = self.table.frame(first, choices, metrics, codes)
         files.write_parquet(frame, self.part(first, last))
@@ -417,18 +435,6 @@ class _Work:
     def part(self, first: int, last: int) -> Path:
         """The file of rows [first, last)."""
         return self.folder / rows.PARTS / f"rows-{first:012d}-{last:012d}.parquet"
-
-    def skip(
-        self, choices: NDArray[np.int64], metrics: NDArray[np.float64], codes: NDArray[np.int64]
-    ) -> None:
-        """Marks the combinations that would need a later start than is allowed."""
-        limit, prepared = self.planned.latest_start, self.planned.prepared
-        if limit is None:
-            return
-        root = starts(prepared.plan.graph, prepared.panel, prepared.axes, choices).root
-        late = np.broadcast_to(np.asarray(root) > limit, codes.shape)
-        metrics[late] = np.nan
-        codes[late] = rows.SKIPPED
 
     def report(self, count: int) -> None:
         """Takes note of a range that is done."""

@@ -1,0 +1,23 @@
+"""``treefolio jobs``: work for a service, which goes on when nobody looks. One file for each verb."""
+
+from __future__ import annotations
+
+import typer
+
+from treefolio.cli.jobs import export, listing, rows, submit, tell, watch
+from treefolio.cli.jobs.connect import before
+
+app = typer.Typer(
+    help="Submit sweeps and runs to a service, watch them, fetch their results.",
+    add_completion=False,
+    rich_markup_mode=None,
+)
+app.callback()(before)
+app.add_typer(submit.app, name="submit")
+app.command("list")(listing.verb)
+app.command("watch")(watch.verb)
+app.command("pause")(tell.pause)
+app.command("resume")(tell.resume)
+app.command("cancel")(tell.cancel)
+app.command("rows")(rows.verb)
+app.command("export")(export.verb)

@@ -1,0 +1,69 @@
+"""Which service is spoken to: ``--url`` and ``--token``, before or after the verb, or the environment's."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated
+from uuid import UUID
+
+from typer import Argument, Context, Option
+
+from treefolio.cli.flags import spread
+from treefolio.errors import UsageError
+from treefolio.settings import PREFIX
+
+if TYPE_CHECKING:
+    from treefolio.client import Client
+
+Id = Annotated[str, Argument(metavar="ID", help="Of the job, or its beginning.")]
+_SHORTEST = 4
+_LOOKED_AT = 500
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Service:
+    """Which service."""
+
+    url: Annotated[str | None, Option(metavar="URL", help="Of the service [TREEFOLIO_URL].")] = None
+    token: Annotated[str | None, Option(metavar="T", help="Where users log in [TREEFOLIO_TOKEN].")] = None
+
+
+@spread
+def before(context: Context, service: Service) -> int:
+    """Keeps what is said before the verb."""
+    context.obj = _over(service, context.obj)
+    return 0
+
+
+def connect(service: Service, context: Context) -> Client:
+    """A client of the service that is meant: by the verb, before it, or by the environment."""
+    from treefolio.client import DEFAULT_URL, Client  # noqa: PLC0415 - heavy
+
+    meant = _over(service, context.obj)
+    url = meant.url or os.environ.get(f"{PREFIX}URL") or DEFAULT_URL
+    return Client(url, token=meant.token or os.environ.get(f"{PREFIX}TOKEN") or None)
+
+
+def _over(service: Service, other: object) -> Service:
+    """What the verb says, and where it is silent what was said before it."""
+    if not isinstance(other, Service):
+        return service
+    return Service(url=service.url or other.url, token=service.token or other.token)
+
+
+def job_id(text: str, client: Client) -> UUID:
+    """The job that is meant by an id or its beginning.
+
+    Raises:
+        UsageError: none of the latest jobs begins so, or several do.
+    """
+    try:
+        return UUID(text)
+    except ValueError:
+        pass
+    found = [job.id for job in client.jobs(limit=_LOOKED_AT).jobs if str(job.id).startswith(text.casefold())]
+    if len(text) < _SHORTEST or len(found) != 1:
+        what = "is too short" if len(text) < _SHORTEST else "is of several jobs" if found else "is no job's"
+        raise UsageError(f"the id {text!r} {what}", hint="`treefolio jobs list` shows them.")
+    return found[0]

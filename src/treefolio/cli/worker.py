@@ -1,0 +1,16 @@
+"""``treefolio worker``: a process that works on jobs, here or on another machine with the same database."""
+
+from __future__ import annotations
+
+
+def verb() -> int:
+    """Work on jobs, one piece at a time, until it is stopped."""
+    from treefolio.jobs.embedded import database_url  # noqa: PLC0415 - heavy
+    from treefolio.jobs.settings import JobSettings  # noqa: PLC0415 - heavy
+    from treefolio.jobs.worker import work  # noqa: PLC0415 - heavy
+    from treefolio.service.supervisor import end_with_parent  # noqa: PLC0415 - with the others
+
+    end_with_parent()
+    settings = JobSettings()
+    work(database_url(settings), settings)
+    return 0

@@ -1,0 +1,95 @@
+"""The end of a job: its final files, by the same code that a sweep of the command line ends with.
+
+The parts go to a folder as an interrupted sweep leaves it, and that sweep is continued: nothing is left to
+compute, so what is left is its end. Rows of ranges that were given up say why, as rows that fail do.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+
+from treefolio.jobs.ledger.bench import Figures
+from treefolio.jobs.ledger.records import Chunk
+from treefolio.jobs.requests import RunRequest, SweepRequest
+from treefolio.market.supply import Supplied
+from treefolio.metrics import COUNT
+from treefolio.report import SweepSummary, run_page, sweep_page
+from treefolio.selection.cscv import block_edges
+from treefolio.sweep import rows
+from treefolio.sweep.files import write_parquet, write_text
+from treefolio.sweep.manifest import to_json
+from treefolio.sweep.many import Planned
+from treefolio.sweep.output import write_report, write_run
+from treefolio.sweep.single import Result
+
+
+def part_name(first: int, last: int) -> str:
+    """The file of rows [first, last) in a sweep's folder of parts."""
+    return f"rows-{first:012d}-{last:012d}.parquet"
+
+
+def failed_part(planned: Planned, chunk: Chunk) -> pl.DataFrame:
+    """The rows of a range that was given up."""
+    choices = planned.space.choices(chunk.first, chunk.last)
+    blocks = len(block_edges(planned.frame.returns)) - 1
+    numbers = np.full((len(choices), COUNT + 2 * blocks), np.nan)
+    table = rows.Table(planned.prepared, planned.space, planned.keys)
+    frame = table.frame(chunk.first, choices, numbers, np.full(len(choices), rows.SKIPPED, np.int64))
+    return frame.with_columns(pl.lit("failed").alias("status"), pl.lit(chunk.reason).alias("reason"))
+
+
+def conclude_sweep(
+    planned: Planned,
+    request: SweepRequest,
+    folder: Path,
+    failed: Sequence[Chunk],
+    figures: Figures,
+    home: Path | None,
+) -> None:
+    """Makes the final files of a sweep in ``folder``, whose ``parts`` hold all other ranges.
+
+    Raises:
+        OutputError: a file cannot be written.
+    """
+    write_text(folder / "manifest.json", to_json(planned.identity))
+    for chunk in failed:
+        path = folder / rows.PARTS / part_name(chunk.first, chunk.last)
+        write_parquet(failed_part(planned, chunk), path)
+    began = time.perf_counter()
+    swept = planned.run(folder, resume=True, reality=request.reality, exact=request.exact, home=home)
+    seconds = {
+        "data": 0.0,
+        **planned.seconds,
+        "execution": figures.execution,
+        "write": time.perf_counter() - began,
+    }
+    stats = dict(swept.stats) | {
+        "seconds": seconds,
+        "rows_per_second": planned.space.size / figures.span if figures.span else 0.0,
+        "rows_computed": planned.space.size,
+        "rows_kept": 0,
+        "parallelism": figures.execution / figures.span if figures.span else 1.0,
+        "chunks": figures.chunks,
+    }
+    write_text(folder / "stats.json", to_json(stats))
+    page = sweep_page(
+        SweepSummary(
+            rows=swept.rows,
+            variables=swept.space.axes,
+            manifest=swept.manifest,
+            counts=dict(swept.summary["status"]),  # type: ignore[call-overload]  # it is a mapping
+            synthetic=planned.prepared.panel.synthetic,
+        )
+    )
+    write_report(folder, page)
+
+
+def conclude_run(result: Result, request: RunRequest, folder: Path) -> None:
+    """Writes the files of a run to ``folder``, which is not there yet. Raises OutputError."""
+    page = run_page(result, request.out_of_sample_from)
+    write_run(result, page, folder, Supplied(panel=result.prepared.panel))

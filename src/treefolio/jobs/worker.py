@@ -1,0 +1,246 @@
+"""A worker: a process that takes one chunk at a time, until it is told to stop.
+
+1. The main thread runs Procrastinate's worker, which calls `Worker.take` on another thread for each chunk.
+2. `Worker.take` claims the chunk, has the `Workshop` do it, and says when it failed.
+3. A third thread beats: it tells the ledger that the worker is there, learns whether its chunk is still
+   wanted, and looks for chunks whose worker is gone.
+
+A chunk that is not wanted any more, or takes too long, stops at the next block of rows. One that does not
+even stop costs the process: its chunk is given back, and the process begins anew under the same number.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import os
+import signal
+import socket
+import sys
+import threading
+import time
+from dataclasses import dataclass
+from importlib.metadata import version
+from uuid import UUID
+
+import procrastinate
+import psycopg
+
+from treefolio.errors import DatabaseError, OutputError, TreefolioError
+from treefolio.jobs.chunks import Halted, Workshop, sweep_up
+from treefolio.jobs.ledger.bench import Bench
+from treefolio.jobs.ledger.records import Chunk, Work
+from treefolio.jobs.ledger.store import engine_of
+from treefolio.jobs.ledger.tickets import QUEUE
+from treefolio.jobs.queue import app_of
+from treefolio.jobs.settings import JobSettings
+
+log = logging.getLogger(__name__)
+
+GRACE_SECONDS = 3.0
+"""What a chunk under way may still take when the worker is told to end; then it is handed back."""
+DEAF_SECONDS = 5.0
+"""A chunk that does not stop within as long costs the process."""
+_AGAIN_SECONDS = 0.5
+_MOMENT_SECONDS = 0.02
+_PASSING = (OutputError, DatabaseError)
+"""Errors that may be gone at the next attempt."""
+
+
+@dataclass(slots=True)
+class Hand:
+    """The chunk that a worker has, and why it shall not go on with it."""
+
+    chunk: Chunk
+    began: float
+    unwanted: float | None = None
+    overdue: float | None = None
+
+
+def work(url: str, settings: JobSettings) -> None:
+    """A worker on this process's main thread, until SIGTERM or Ctrl-C."""
+    logging.getLogger("procrastinate").setLevel(logging.WARNING)  # it would say a line for each chunk
+    sweep_up(settings.home)
+    engine = engine_of(url, connections=4)
+    bench = Bench(engine, settings)
+    try:
+        Worker(url, bench, Workshop(bench, settings), settings).serve()
+    finally:
+        engine.dispose()
+
+
+class Worker:
+    """See the module."""
+
+    def __init__(self, url: str, bench: Bench, workshop: Workshop, settings: JobSettings) -> None:
+        self.url = url
+        self.bench = bench
+        self.workshop = workshop
+        self.settings = settings
+        self.number: int | None = None
+        self.hand: Hand | None = None
+        self.ending: float | None = None
+        self.ended = threading.Event()
+
+    def serve(self) -> None:
+        """Takes chunks until SIGTERM or Ctrl-C."""
+        beating = threading.Thread(target=self._live_or_die, name="beat", daemon=True)
+        beating.start()
+        try:
+            asyncio.run(self._serve())
+        finally:
+            self.ended.set()
+            beating.join()
+            if self.number is not None:
+                with contextlib.suppress(DatabaseError):
+                    self.bench.leave(self.number)
+
+    async def _serve(self) -> None:
+        loop, stop = asyncio.get_running_loop(), asyncio.Event()
+
+        def end() -> None:
+            self.ending = self.ending or time.monotonic()
+            stop.set()
+
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, end)
+        while not stop.is_set():
+            queueing = asyncio.create_task(self._queue())
+            stopping = asyncio.create_task(stop.wait())
+            await asyncio.wait((queueing, stopping), return_when=asyncio.FIRST_COMPLETED)
+            queueing.cancel()
+            stopping.cancel()
+            with contextlib.suppress(
+                asyncio.CancelledError, procrastinate.exceptions.ConnectorException, psycopg.Error, OSError
+            ):
+                await queueing
+            if not stop.is_set():
+                log.warning("no queue", extra={"action": "worker.waits"})
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(stop.wait(), _AGAIN_SECONDS)
+
+    async def _queue(self) -> None:
+        """Procrastinate's worker; it ends when the database goes away."""
+        while self.number is None:
+            await asyncio.sleep(_MOMENT_SECONDS)
+        app = app_of(self.url, self.take)
+        async with app.open_async():
+            await app.run_worker_async(
+                queues=[QUEUE],
+                concurrency=1,
+                fetch_job_polling_interval=self.settings.look_s,
+                delete_jobs="always",
+                install_signal_handlers=False,
+                update_heartbeat_interval=self.settings.beat_s,
+                stalled_worker_timeout=self.settings.lease_s,
+            )
+
+    # One chunk.
+
+    def take(self, job: UUID, work: Work, number: int) -> None:
+        """Claims a chunk and does it."""
+        if self.number is None or self.ending is not None:
+            return
+        chunk = self.bench.claim(self.number, job, work, number)
+        if chunk is None:
+            return
+        self.hand = hand = Hand(chunk, time.monotonic())
+        facts = {"job": str(job), "work": work, "number": number, "attempt": chunk.attempt}
+        try:
+            if not self.workshop.do(chunk, self.go_on):
+                self.bench.hand_back(chunk)
+            elif work is not Work.ROWS:
+                log.info("done", extra={"action": f"job.{work}", **facts})
+        except Halted:
+            if hand.overdue is not None:
+                self.bench.fail(chunk, self.too_long())
+            else:
+                self.bench.hand_back(chunk)
+        except TreefolioError as error:
+            log.warning("chunk failed", extra={"action": "chunk.failed", "reason": error.message, **facts})
+            self.bench.fail(chunk, said(error), for_good=not isinstance(error, _PASSING))
+        except Exception as error:  # whatever it is, the job must not wait for it for ever
+            log.exception("chunk failed", extra={"action": "chunk.failed", **facts})
+            self.bench.fail(chunk, f"{type(error).__name__}: {error}")
+        finally:
+            self.hand = None
+
+    def go_on(self) -> bool:
+        """The chunk under way is still wanted, and has time."""
+        hand = self.hand
+        if hand is None or hand.unwanted is not None or hand.overdue is not None:
+            return False
+        return self.ending is None or time.monotonic() < self.ending + GRACE_SECONDS
+
+    def too_long(self) -> str:
+        """Why a chunk was abandoned."""
+        return f"it took longer than {self.settings.chunk_timeout_s:g} s"
+
+    # The beat.
+
+    def _live_or_die(self) -> None:
+        """Beats; a worker that cannot beat ends, so that whoever keeps it alive starts it again."""
+        try:
+            self.beat()
+        except BaseException:
+            log.exception("cannot beat", extra={"action": "worker.dies"})
+            os._exit(1)
+
+    def beat(self) -> None:
+        """Beats until the worker has ended; a database that is away is waited for."""
+        looked = spoken = time.monotonic()
+        while True:
+            began = time.monotonic()
+            try:
+                self._beat()
+                if began - looked >= self.settings.look_s:
+                    looked = began
+                    if began - spoken < self.settings.lease_s:  # else all were silent: let them speak first
+                        self.bench.expire()
+                    self.bench.look()
+                spoken = began
+            except DatabaseError as error:
+                log.warning("no database", extra={"action": "worker.no_database", "reason": error.message})
+            self._hurry()
+            if self.ended.wait(self.settings.beat_s):
+                return
+
+    def _beat(self) -> None:
+        hand = self.hand
+        known = False
+        if self.number is not None:
+            known, wanted = self.bench.beat(self.number, None if hand is None else hand.chunk)
+            if hand is not None and not wanted:
+                hand.unwanted = hand.unwanted or time.monotonic()
+        if not known:
+            self.number = self.bench.enter(socket.gethostname(), os.getpid(), version("treefolio"))
+
+    def _hurry(self) -> None:
+        """Stops a chunk that takes too long; ends one that does not stop, and the process with it."""
+        hand, now = self.hand, time.monotonic()
+        if hand is None:
+            return
+        if hand.overdue is None and now - hand.began > self.settings.chunk_timeout_s:
+            hand.overdue = now
+        since = hand.unwanted if hand.unwanted is not None else hand.overdue
+        if self.ending is not None:
+            since = min(since or now, self.ending + GRACE_SECONDS)
+        if since is None or now - since < DEAF_SECONDS or self.hand is not hand:
+            return
+        with contextlib.suppress(DatabaseError):
+            if hand.overdue is not None:
+                self.bench.fail(hand.chunk, self.too_long())
+            else:
+                self.bench.hand_back(hand.chunk)
+            if self.number is not None:
+                self.bench.leave(self.number)
+        log.warning("begins anew", extra={"action": "worker.anew", "job": str(hand.chunk.job)})
+        if self.ending is not None:
+            os._exit(0)
+        os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])  # no thread can be stopped
+
+
+def said(error: TreefolioError) -> str:
+    """An error in one line."""
+    return " ".join(str(error).split())

@@ -1,0 +1,41 @@
+"""The process that answers requests, on a socket that its parent listens on.
+
+The parent keeps the socket while this process is started again, so no client is turned away meanwhile.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import socket
+
+import uvicorn
+
+from treefolio.jobs.embedded import database_url
+from treefolio.jobs.ledger.store import open_store
+from treefolio.jobs.settings import JobSettings
+from treefolio.service.app import application
+from treefolio.service.settings import ServiceSettings
+
+FOLDER = "service"
+"""Below the home folder: what can be made again."""
+_STOP_SECONDS = 3
+
+
+def answer(descriptor: int) -> None:
+    """Answers requests until SIGTERM."""
+    settings = JobSettings()
+    url = database_url(settings)
+    store = open_store(url, settings)
+    config = uvicorn.Config(
+        application(store, url, settings.home / FOLDER, ServiceSettings()),
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        proxy_headers=False,
+        timeout_graceful_shutdown=_STOP_SECONDS,
+    )
+    logging.getLogger("uvicorn.error").setLevel(logging.WARNING)
+    with contextlib.suppress(KeyboardInterrupt):  # Ctrl-C reaches the whole group; it was obeyed
+        uvicorn.Server(config).run(sockets=[socket.socket(fileno=descriptor)])
+    store.close()

@@ -1,0 +1,115 @@
+"""The application: routes under ``/api/v1``, one shape of errors, the door before them.
+
+* `routes`      what can be asked, a file for each noun
+* `door`        what every request passes: an id, who it comes from, how long it may be
+* `problems`    what is answered when something is wrong
+* `models`, `submission`  the shapes of answers, and of what is asked
+* `shelf`, `table`        rows of jobs on disk, and pages of them
+* `supervisor`  keeps this process, workers and the database alive under ``treefolio serve``
+
+Everything that must survive is in `treefolio.jobs.ledger`: this process can be killed at any moment.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import shutil
+from collections.abc import AsyncIterator
+from importlib.metadata import version
+from pathlib import Path
+
+from fastapi import FastAPI
+from fastapi.routing import APIRoute
+from starlette.types import ASGIApp
+
+from treefolio.jobs.ledger.store import CHANNEL, Store
+from treefolio.service import problems
+from treefolio.service.bell import Bell
+from treefolio.service.door import Bounds, Door
+from treefolio.service.figures import Figures
+from treefolio.service.house import House, Responses
+from treefolio.service.local import LOOPBACK
+from treefolio.service.models import API, Problem
+from treefolio.service.routes import events, files, jobs, rows, snapshots, state
+from treefolio.service.settings import MEGABYTE, ServiceSettings
+from treefolio.service.shelf import Shelf
+
+_ANY: Responses = {
+    400: {"model": Problem, "description": "What was sent cannot be read."},
+    403: {"model": Problem, "description": "It does not come from where it may."},
+    422: {"model": Problem, "description": "What was sent has no meaning."},
+    503: {
+        "model": Problem,
+        "description": "The database does not answer; `Retry-After` says when to ask again.",
+    },
+}
+
+
+def application(store: Store, dsn: str, folder: Path, settings: ServiceSettings) -> ASGIApp:
+    """The service.
+
+    Args:
+        dsn: of the same database as the store's, as libpq takes it.
+        folder: for what can be made again: rows of jobs, files that come and go.
+    """
+    passing = folder / "passing"
+    shutil.rmtree(passing, ignore_errors=True)
+    passing.mkdir(parents=True)
+    house = House(
+        store=store,
+        shelf=Shelf(folder / "rows", store, settings.rows_megabytes * MEGABYTE),
+        bell=Bell(dsn, CHANNEL),
+        settings=settings,
+        folder=passing,
+    )
+    figures = Figures(store)
+    bounds = Bounds(
+        json=settings.request_megabytes * MEGABYTE,
+        files=settings.upload_megabytes * MEGABYTE,
+        files_at=f"{API}/snapshots/",
+    )
+    return Door(api(house, figures), bounds=bounds, hosts=LOOPBACK, seen=figures.seen)
+
+
+def api(house: House, figures: Figures) -> FastAPI:
+    """The routes, without the door."""
+
+    @contextlib.asynccontextmanager
+    async def life(app: FastAPI) -> AsyncIterator[None]:
+        del app
+        listening = asyncio.create_task(house.bell.listen())
+        try:
+            yield
+        finally:
+            listening.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await listening
+
+    app = FastAPI(
+        title="Treefolio",
+        version=version("treefolio"),
+        summary="Backtests and sweeps as jobs: submit, walk away, come back.",
+        openapi_url=f"{API}/openapi.json",
+        docs_url=None,
+        redoc_url=None,
+        lifespan=life,
+        responses=_ANY,
+        generate_unique_id_function=_name,
+    )
+    problems.install(app)
+    for router in (
+        state.router(house, figures),
+        snapshots.router(house),
+        jobs.router(house),
+        rows.router(house),
+        files.router(house),
+        events.router(house),
+    ):
+        app.include_router(router, prefix=API)
+    return app
+
+
+def _name(route: APIRoute) -> str:
+    """Of an operation, as generated clients call it."""
+    return f"{route.tags[0]}_{route.name}" if route.tags else route.name

@@ -1,0 +1,194 @@
+"""What `treefolio doctor` looks at: a row of `CHECKS` for each thing, and what it says of it.
+
+A check returns what it found, or raises `Missing` with what to do about it. Nothing is changed by looking.
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+import platform
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+
+import redis
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
+
+from treefolio.errors import TreefolioError
+from treefolio.jobs import embedded, migrations
+from treefolio.jobs.ledger.store import engine_of
+from treefolio.jobs.settings import JobSettings
+from treefolio.market.cache.choice import open_cache
+from treefolio.market.settings import market_settings
+from treefolio.settings import home
+
+_PACKAGES = ("numba", "numpy", "polars", "talib", "exchange_calendars", "procrastinate", "psycopg", "fastapi")
+"""What has parts that are made for one kind of machine, or that the service stands on."""
+_ROOM = 2_000_000_000
+_REDIS_SECONDS = 3.0
+_KEYS = ("APCA_API_KEY_ID", "MASSIVE_API_KEY")
+_LAST_KERNEL = "sweep_rows"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """What was found of one thing. state: ``ok``, ``missing``, or ``note`` for what can be done without."""
+
+    what: str
+    state: str
+    said: str
+    remedy: str | None = None
+
+
+class Missing(Exception):  # noqa: N818 - it is what was found
+    """Something is not there that is needed."""
+
+    def __init__(self, said: str, remedy: str) -> None:
+        super().__init__(said)
+        self.said = said
+        self.remedy = remedy
+
+
+class Noted(Exception):  # noqa: N818 - it is what was found
+    """Something is not there that can be done without."""
+
+
+def examine() -> list[Finding]:
+    """All findings, in the order of `CHECKS`."""
+    return [_finding(what, check) for what, check in CHECKS]
+
+
+def _finding(what: str, check: Callable[[], str]) -> Finding:
+    try:
+        return Finding(what=what, state="ok", said=check())
+    except Noted as note:
+        return Finding(what=what, state="note", said=str(note))
+    except Missing as error:
+        return Finding(what=what, state="missing", said=error.said, remedy=error.remedy)
+    except TreefolioError as error:
+        return Finding(what=what, state="missing", said=error.message, remedy=error.hint)
+
+
+def _python() -> str:
+    return f"{platform.python_version()} on {platform.machine()}, {os.cpu_count() or 1} processors"
+
+
+def _packages() -> str:
+    for name in _PACKAGES:
+        try:
+            importlib.import_module(name)
+        except (ImportError, OSError) as error:
+            raise Missing(
+                f"{name} cannot be imported: {error}", f"`{sys.executable} -m pip install treefolio` again."
+            ) from None
+    return f"treefolio {version('treefolio')}, and the {len(_PACKAGES)} that it stands on"
+
+
+def _kernels() -> str:
+    from treefolio import kernels  # noqa: PLC0415 - it decides where the cache is
+
+    if not kernels.is_cached(_LAST_KERNEL):
+        raise Noted("not compiled yet; the first run does that, in about 20 s")
+    return "compiled"
+
+
+def _home() -> str:
+    folder = home()
+    there = folder
+    while not there.exists():
+        there = there.parent
+    try:
+        with tempfile.TemporaryFile(dir=there):
+            pass
+    except OSError as error:
+        raise Missing(f"{folder} cannot be written: {error.strerror}", "Set TREEFOLIO_HOME.") from None
+    free = shutil.disk_usage(there).free
+    if free < _ROOM:
+        raise Missing(f"{folder} has {free / 1e9:.1f} GB left", "Make room, or set TREEFOLIO_HOME.")
+    return f"{folder}, {free / 1e9:,.0f} GB left"
+
+
+def _database() -> str:
+    settings = JobSettings()
+    url = settings.database_url or embedded.running_url(settings.home / embedded.FOLDER)
+    if url is None:
+        return _embedded_can_start()
+    engine = engine_of(url, connections=1)
+    try:
+        with engine.connect() as connection:
+            newest = migrations.is_newest(connection)
+    except (DBAPIError, SQLAlchemyError, ValueError) as error:
+        raise Missing(
+            f"the one of TREEFOLIO_DATABASE_URL does not answer: {str(error).splitlines()[0]}",
+            "Start it, or leave the setting out: `treefolio serve` brings its own.",
+        ) from None
+    finally:
+        engine.dispose()
+    which = "of TREEFOLIO_DATABASE_URL" if settings.database_url else "embedded, running"
+    if not newest:
+        raise Noted(f"{which}; its tables are of another version: `treefolio serve` brings them up to date")
+    return f"{which}; its tables are of this version"
+
+
+def _embedded_can_start() -> str:
+    """Whether there is an embedded one, tried in a folder of its own."""
+    with tempfile.TemporaryDirectory(prefix="treefolio-doctor-") as folder:
+        data = Path(folder) / embedded.FOLDER
+        trial = subprocess.Popen(
+            embedded.command(data),
+            stdin=subprocess.PIPE,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+        )
+        try:
+            embedded.wait_until_running(data)
+        except TreefolioError:
+            raise Missing(
+                "the embedded one does not start", "Set TREEFOLIO_DATABASE_URL to a Postgres of yours."
+            ) from None
+        finally:
+            trial.communicate()  # closes its standard input, by which it ends
+    return "embedded; `treefolio serve` starts it"
+
+
+def _cache() -> str:
+    settings = market_settings()
+    if settings.redis_url is None:
+        return open_cache(settings).name
+    server = redis.Redis.from_url(settings.redis_url, socket_connect_timeout=_REDIS_SECONDS)
+    try:
+        server.ping()
+    except redis.RedisError as error:
+        raise Missing(
+            f"the Redis of TREEFOLIO_REDIS_URL does not answer: {error}",
+            "Start it, or leave the setting out: then the cache is a folder.",
+        ) from None
+    finally:
+        server.close()
+    return "the Redis of TREEFOLIO_REDIS_URL"
+
+
+def _keys() -> str:
+    found = [name for name in _KEYS if os.environ.get(name)]
+    if not found:
+        raise Noted("none in the environment; price files and the made-up market need none")
+    return ", ".join(found)
+
+
+CHECKS: tuple[tuple[str, Callable[[], str]], ...] = (
+    ("Python", _python),
+    ("packages", _packages),
+    ("kernels", _kernels),
+    ("home folder", _home),
+    ("database", _database),
+    ("price cache", _cache),
+    ("vendors' keys", _keys),
+)
+"""What is looked at, and how."""

@@ -1,0 +1,231 @@
+"""What the service answers, as values: the routes write them, `treefolio.client` reads them.
+
+A client takes answers of a later version too: fields that it does not know are passed over.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import Any, Literal
+from uuid import UUID
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from treefolio.jobs.states import ENDED, State
+
+API = "/api/v1"
+"""Before every route. What changes in a way that clients cannot pass over gets another number."""
+_ID = "0b2f6b52-6f2d-4a6f-9a38-6d5b1c7f2e11"
+_WHEN = "2026-03-02T21:15:04Z"
+_JOB: dict[str, Any] = {
+    "id": _ID,
+    "kind": "sweep",
+    "name": "Hot or not",
+    "state": "running",
+    "snapshot": "9f0c…",
+    "rows_done": 3120,
+    "rows_total": 8000,
+    "rows_failed": 0,
+    "priority": 0,
+    "created_at": _WHEN,
+    "started_at": _WHEN,
+    "finished_at": None,
+    "reason": None,
+}
+
+
+class Answer(BaseModel):
+    """What all answers have in common."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+
+class Problem(Answer):
+    """What went wrong."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "example": {
+                "code": "space",
+                "message": "the strategy has no variable 'hott'",
+                "path": None,
+                "hint": "Did you mean hot?",
+                "request_id": "5d1e…",
+            }
+        }
+    )
+    code: str = Field(description="For programs.")
+    message: str
+    path: str | None = Field(default=None, description="The place in the strategy, or in what was sent.")
+    hint: str | None = Field(default=None, description="What to do about it.")
+    request_id: str = Field(default="", description="Lines of the service's log have it too.")
+
+
+class Job(Answer):
+    """A job, as it stands."""
+
+    model_config = ConfigDict(json_schema_extra={"example": _JOB})
+    id: UUID
+    kind: str
+    name: str
+    state: State
+    snapshot: str
+    rows_done: int
+    rows_total: int | None = Field(description="Unknown until a worker has planned it.")
+    rows_failed: int
+    priority: int
+    created_at: dt.datetime
+    started_at: dt.datetime | None
+    finished_at: dt.datetime | None
+    reason: str | None = Field(description="Why it failed, or what is missing of a partial one.")
+
+    @property
+    def ended(self) -> bool:
+        """It stays as it is."""
+        return self.state in ENDED
+
+
+class Jobs(Answer):
+    """A page of jobs, the latest first."""
+
+    jobs: list[Job]
+    total: int
+    offset: int
+
+
+class Eta(Answer):
+    """Seconds until the end: as they seem, and between which they will probably be."""
+
+    low: float
+    middle: float
+    high: float
+
+
+class Progress(Answer):
+    """How far a job is. The header ``Retry-After`` says when to ask again."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "example": {
+                "job": _JOB,
+                "label": "partial 3,120/8,000",
+                "rate": 1510.2,
+                "eta_seconds": {"low": 2.9, "middle": 3.2, "high": 3.9},
+                "seconds": {"plan": 0.4, "rows": 4.1},
+                "chunks": {"waiting": 3, "taken": 2, "done": 4, "failed": 0},
+                "parallelism": 1.9,
+                "workers": 2,
+                "position": None,
+                "starts_in_seconds": None,
+                "retry_after": 1,
+            }
+        }
+    )
+    job: Job
+    label: str = Field(description="`final`, or `partial 3,120/8,000`.")
+    rate: float | None = Field(description="Rows a second, of all workers together.")
+    eta_seconds: Eta | None
+    seconds: dict[str, float] = Field(description="Of work so far, by phase, over all workers.")
+    chunks: dict[str, int] = Field(description="How many are in each state.")
+    parallelism: float | None = Field(description="Chunks under way at once, on the average.")
+    workers: int = Field(description="That have a chunk of it now.")
+    position: int | None = Field(description="Jobs that begin before it; null when it has begun.")
+    starts_in_seconds: float | None
+    retry_after: int = Field(description="Seconds after which to ask again.")
+
+
+class Event(Answer):
+    """Something that happened to a job."""
+
+    id: int
+    at: dt.datetime
+    kind: str = Field(description="`state`, `rows`, `planned` or `chunk_failed`.")
+    data: dict[str, Any]
+
+
+class Column(Answer):
+    """A column of rows; `unit` and `better` are there for metrics."""
+
+    name: str
+    type: Literal["date", "integer", "number", "text"]
+    unit: str | None = None
+    better: str | None = None
+
+
+class Rows(Answer):
+    """A page of a sweep's rows."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "example": {
+                "label": "partial 3,120/8,000",
+                "complete": False,
+                "rows_done": 3120,
+                "rows_total": 8000,
+                "matching": 211,
+                "offset": 0,
+                "columns": [
+                    {"name": "hot", "type": "integer"},
+                    {"name": "sharpe", "type": "number", "unit": "ratio", "better": "high"},
+                ],
+                "numbers": [17, 42],
+                "rows": [[72, 1.31], [79, 1.29]],
+            }
+        }
+    )
+    label: str = Field(description="`final`, or `partial 3,120/8,000`: these are the rows so far.")
+    complete: bool
+    rows_done: int
+    rows_total: int | None
+    matching: int = Field(description="Rows that satisfy the condition.")
+    offset: int
+    columns: list[Column]
+    numbers: list[int] = Field(description="Where each row stands in the sweep: with it, it opens as a run.")
+    rows: list[list[Any]]
+
+
+class File(Answer):
+    """A final file of a job."""
+
+    name: str
+    size: int
+
+
+class Files(Answer):
+    """The final files of a job; none until it is done or partial."""
+
+    files: list[File]
+
+
+class Snapshot(Answer):
+    """Prices that the service has."""
+
+    hash: str
+
+
+class Health(Answer):
+    """Whether jobs are taken, and worked on."""
+
+    status: Literal["ok", "away"]
+    version: str
+    workers: int = Field(description="That gave a sign of life within a lease.")
+    waiting: int = Field(description="Chunks that wait for a worker.")
+
+
+class Worker(Answer):
+    """A worker, as its last sign of life said."""
+
+    id: int
+    host: str
+    pid: int
+    version: str
+    began: dt.datetime
+    beat: dt.datetime
+    chunk: str | None = Field(description="What it has now, as JOB/WORK/NUMBER/ATTEMPT.")
+    alive: bool
+
+
+class Workers(Answer):
+    """All workers that were seen lately."""
+
+    workers: list[Worker]

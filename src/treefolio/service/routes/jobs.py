@@ -1,0 +1,151 @@
+"""Jobs: submit, list, look at, pause, resume, cancel, and how far they are."""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import Annotated
+from uuid import UUID
+
+from fastapi import APIRouter, Body, Depends, Header, Query, Response
+
+from treefolio.jobs import requests
+from treefolio.jobs.ledger import records
+from treefolio.jobs.ledger.store import Store
+from treefolio.jobs.states import Event, State
+from treefolio.service.house import House, Responses, owner
+from treefolio.service.models import API, Eta, Job, Jobs, Problem, Progress
+from treefolio.service.pace import retry_after
+from treefolio.service.problems import Declined
+from treefolio.service.submission import EXAMPLES, Submission, require_meaning
+from treefolio.service.table import label
+
+Owner = Annotated[str, Depends(owner)]
+Key = Annotated[
+    str | None,
+    Header(
+        alias="Idempotency-Key",
+        pattern=r"^[\x21-\x7e]{1,200}$",
+        description="The same key again gives the same job, so a submission can be repeated safely.",
+    ),
+]
+MISSING: Responses = {404: {"model": Problem, "description": "There is no such job."}}
+_CONFLICT: Responses = {409: {"model": Problem, "description": "Its state, or the key, rules this out."}}
+_MOST = 500
+_ASKED = {
+    Event.PAUSE: "Begins no more of the job; what is under way comes to its end and is kept.",
+    Event.RESUME: "Goes on with a paused job.",
+    Event.CANCEL: "Ends the job; what it computed is not kept.",
+}
+
+
+def router(house: House) -> APIRouter:
+    """The routes."""
+    routes = APIRouter(tags=["jobs"])
+    _submitting(routes, house.store)
+    _looking(routes, house.store)
+    for event, what in _ASKED.items():
+        _asking(routes, house.store, event, what)
+    return routes
+
+
+def _submitting(routes: APIRouter, store: Store) -> None:
+    @routes.post(
+        "/jobs",
+        status_code=201,
+        response_model=Job,
+        responses={
+            **_CONFLICT,
+            422: {
+                "model": Problem,
+                "description": "The strategy, its values or the question have no meaning.",
+            },
+        },
+    )
+    def submit(
+        body: Annotated[Submission, Body(openapi_examples=EXAMPLES)],
+        response: Response,
+        owner: Owner,
+        key: Key = None,
+    ) -> Job:
+        """Takes a job. Its prices must have been uploaded."""
+        request = requests.from_json(body.model_dump(mode="json"))
+        if not store.has_snapshot(request.asked.snapshot):
+            raise Declined(
+                f"there is no snapshot {request.asked.snapshot[:12]}…",
+                code="no_snapshot",
+                status=422,
+                path="body.asked.snapshot",
+                hint=f"Upload it first: PUT {API}/snapshots/HASH.",
+            )
+        require_meaning(request)
+        job = shown(store.submit(owner, request, key=key))
+        response.headers["Location"] = f"{API}/jobs/{job.id}"
+        return job
+
+
+def _looking(routes: APIRouter, store: Store) -> None:
+    @routes.get("/jobs", response_model=Jobs)
+    def listed(
+        owner: Owner,
+        state: Annotated[list[State] | None, Query(description="Those in these states.")] = None,
+        limit: Annotated[int, Query(ge=1, le=_MOST)] = 100,
+        offset: Annotated[int, Query(ge=0, le=2**31)] = 0,
+    ) -> Jobs:
+        """The jobs, the latest first."""
+        found = store.list(owner, states=state, limit=limit, offset=offset)
+        total = store.count(owner, states=state)
+        return Jobs(jobs=[shown(each) for each in found], total=total, offset=offset)
+
+    @routes.get("/jobs/{job}", response_model=Job, responses=MISSING)
+    def get(job: UUID, owner: Owner) -> Job:
+        """A job, as it stands."""
+        return shown(store.get(owner, job))
+
+    @routes.get("/jobs/{job}/request", response_model=Submission, responses=MISSING)
+    def request(job: UUID, owner: Owner) -> Submission:
+        """What the job was asked: submitted again, it gives the same result."""
+        return Submission.model_validate(store.get(owner, job).request)
+
+    @routes.get("/jobs/{job}/progress", response_model=Progress, responses=MISSING)
+    def progress(job: UUID, owner: Owner, response: Response) -> Progress:
+        """How far the job is. `Retry-After` says when to ask again."""
+        found = progress_of(store.progress(owner, job))
+        response.headers["Retry-After"] = str(found.retry_after)
+        return found
+
+
+def _asking(routes: APIRouter, store: Store, event: Event, what: str) -> None:
+    @routes.post(
+        f"/jobs/{{job}}/{event}",
+        response_model=Job,
+        responses={**MISSING, **_CONFLICT},
+        name=event.value,
+        description=what,
+    )
+    def ask(job: UUID, owner: Owner) -> Job:
+        return shown(store.ask(owner, job, event))
+
+
+def shown(job: records.Job) -> Job:
+    """A job as the service shows it."""
+    return Job.model_validate(job, from_attributes=True)
+
+
+def progress_of(found: records.Progress) -> Progress:
+    """Progress as the service shows it."""
+    job = shown(found.job)
+    eta = found.eta_seconds
+    complete = job.state in (State.DONE, State.PARTIAL)
+    return Progress(
+        job=job,
+        label=label(job.rows_done, job.rows_total, complete=complete),
+        rate=found.rate,
+        eta_seconds=None if eta is None else Eta(low=eta[0], middle=eta[1], high=eta[2]),
+        seconds=dict(found.seconds),
+        chunks={state.value: count for state, count in found.chunks.items()},
+        parallelism=found.parallelism,
+        workers=found.workers,
+        position=found.position,
+        starts_in_seconds=found.starts_in_seconds,
+        retry_after=retry_after((dt.datetime.now(dt.UTC) - job.created_at).total_seconds()),
+    )

@@ -1,0 +1,186 @@
+"""Rows of jobs, on this machine's disk: what a page of a table is read from while a sweep runs, and after.
+
+The ledger holds Parquet. Here a part, and at the end all rows, become Arrow files that are mapped into
+memory: a page of 200,000 rows is then found without reading the others. The folder is a cache: whatever is
+lost is made again, and what was not looked at longest goes first.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import shutil
+import threading
+from collections import OrderedDict
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from uuid import UUID
+
+import polars as pl
+
+from treefolio.errors import NoSuchJob
+from treefolio.jobs.ledger.records import Job
+from treefolio.jobs.ledger.store import Store
+from treefolio.jobs.states import State
+from treefolio.service.problems import Declined
+
+WHOLE = "rows.parquet"
+_MAPPED = "rows.arrow"
+_OPEN = 8
+"""Tables that stay open."""
+_LOCKS = 16
+_WITH_FILES = (State.DONE, State.PARTIAL)
+_WITHOUT = (State.FAILED, State.CANCELLED)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Table:
+    """The rows of a sweep that there are.
+
+    Attributes:
+        rows: without columns that only the end of a sweep reads.
+        numbers: where each row stands in the sweep.
+        total: of the sweep; None until it is planned.
+        complete: these are all.
+    """
+
+    rows: pl.DataFrame
+    numbers: pl.Series
+    total: int | None
+    complete: bool
+
+
+class Shelf:
+    """See the module. Thread-safe."""
+
+    def __init__(self, folder: Path, store: Store, capacity: int) -> None:
+        self.folder = folder
+        self.store = store
+        self.capacity = capacity
+        self.open: OrderedDict[UUID, Table] = OrderedDict()
+        self.locks = tuple(threading.Lock() for _ in range(_LOCKS))
+        self.lock = threading.Lock()
+
+    def table(self, owner: str, job: UUID) -> Table:
+        """The rows of a job that there are by now.
+
+        Raises:
+            NoSuchJob: there is none of this owner. Declined: it has no rows.
+        """
+        found = self._job(owner, job)
+        with self._alone(job):
+            if found.state in _WITH_FILES:
+                return self._whole(owner, found)
+            try:
+                return self._parts(owner, found)
+            except NoSuchJob:  # it came to its end meanwhile, and its parts are gone
+                return self._whole(owner, self._job(owner, job))
+
+    def _job(self, owner: str, job: UUID) -> Job:
+        found = self.store.get(owner, job)
+        if found.kind != "sweep":
+            raise Declined(
+                f"a {found.kind} has no rows", code="no_rows", status=409, hint="Its files have its result."
+            )
+        if found.state in _WITHOUT:
+            raise Declined(
+                f"the job is {found.state}, and has no rows",
+                code="no_rows",
+                status=409,
+                hint=found.reason or "Submit it again.",
+            )
+        return found
+
+    def _whole(self, owner: str, job: Job) -> Table:
+        known = self.open.get(job.id)
+        if known is not None:
+            self.open.move_to_end(job.id)
+            return known
+        path = self.folder / str(job.id) / _MAPPED
+        if not path.exists():
+            self._map_whole(owner, job, path)
+        rows = pl.read_ipc(path)
+        made = Table(
+            rows=rows,
+            numbers=pl.int_range(rows.height, eager=True),
+            total=rows.height,
+            complete=True,
+        )
+        with self.lock:
+            self.open[job.id] = made
+            while len(self.open) > _OPEN:
+                self.open.popitem(last=False)
+        path.parent.touch()
+        return made
+
+    def _map_whole(self, owner: str, job: Job, path: Path) -> None:
+        """Makes the mapped file of all rows; the parts' files are not needed any more."""
+        folder = path.parent
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir(parents=True)
+        packed, partial = folder / WHOLE, folder / f".{_MAPPED}"
+        with packed.open("wb") as file:
+            for piece in self.store.file(owner, job.id, WHOLE):
+                file.write(piece)
+        pl.scan_parquet(packed).sink_ipc(partial, compression="uncompressed", maintain_order=True)
+        packed.unlink()
+        partial.replace(path)
+        self._make_room(folder)
+
+    def _parts(self, owner: str, job: Job) -> Table:
+        folder = self.folder / str(job.id)
+        frames: list[pl.DataFrame] = []
+        numbers: list[pl.Series] = []
+        for part in self.store.parts(owner, job.id):
+            path = folder / f"{part.first:012d}-{part.last:012d}.arrow"
+            if not path.exists():
+                self._map_part(self.store.part(owner, job.id, part.number), path)
+            frames.append(pl.read_ipc(path))
+            numbers.append(pl.int_range(part.first, part.last, eager=True))
+        if not frames:
+            self._refuse_if_ended(owner, job.id)
+            return Table(
+                rows=pl.DataFrame(),
+                numbers=pl.Series(dtype=pl.Int64),
+                total=job.rows_total,
+                complete=False,
+            )
+        folder.touch()
+        return Table(
+            rows=pl.concat(frames, rechunk=False),
+            numbers=pl.concat(numbers),
+            total=job.rows_total,
+            complete=False,
+        )
+
+    def _refuse_if_ended(self, owner: str, job: UUID) -> None:
+        """Raises NoSuchJob when the job has ended since, so that its final rows are looked for."""
+        if self._job(owner, job).state in _WITH_FILES:
+            raise NoSuchJob("the job has ended")
+
+    @staticmethod
+    def _map_part(content: bytes, path: Path) -> None:
+        frame = pl.read_parquet(content)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        partial = path.with_name(f".{path.name}")
+        shown = frame.select(name for name in frame.columns if not name.startswith("."))
+        shown.write_ipc(partial, compression="uncompressed")
+        partial.replace(path)
+
+    def _make_room(self, kept: Path) -> None:
+        """Removes jobs' folders, the one that was not looked at longest first, until the rest has room."""
+        folders = sorted(self.folder.iterdir(), key=lambda each: each.stat().st_mtime)
+        sizes = {each: sum(file.stat().st_size for file in each.iterdir()) for each in folders}
+        total = sum(sizes.values())
+        for each, size in sizes.items():
+            if total <= self.capacity:
+                return
+            if each != kept:
+                shutil.rmtree(each, ignore_errors=True)
+                total -= size
+
+    @contextlib.contextmanager
+    def _alone(self, job: UUID) -> Iterator[None]:
+        """No other thread makes files of this job at the same time."""
+        with self.locks[job.int % _LOCKS]:
+            yield

@@ -1,0 +1,172 @@
+"""Pages of a table of rows: those that satisfy a condition, in an order, a few at a time.
+
+A condition is written in SQL's words, such as ``max_drawdown < 0.3 and sharpe > 1``. It may compare columns,
+numbers and texts, and nothing else: no functions, so nobody can have the service compute at will.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+import polars as pl
+
+from treefolio.errors import UsageError, did_you_mean
+from treefolio.metrics import METRICS
+
+MOST_ROWS = 1_000
+"""Of a page."""
+LONGEST_CONDITION = 2_000
+_TOKENS = re.compile(
+    r"""\s*(?:(?P<text>'(?:[^']|'')*')|(?P<quoted>"[^"]+")|(?P<number>\d+(?:\.\d*)?(?:[eE][+-]?\d+)?|\.\d+)
+    |(?P<name>[^\W\d]\w*)|(?P<sign><=|>=|<>|!=|[=<>(),+*/-]))""",
+    re.VERBOSE,
+)
+_WORDS = frozenset({"and", "between", "false", "in", "is", "like", "not", "null", "or", "true"})
+_SPELLING = (
+    'Write it like: max_drawdown < 0.3 and sharpe > 1. Columns with a dot need quotes: "c12.window" = 10.'
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wanted:
+    """Which rows of a table, and of them what.
+
+    Attributes:
+        sort: columns, the first one counts most; a metric's better end comes first, others' smaller one. A
+            minus before it turns that around. Rows without a value come last, ties in row order.
+        where: a condition; None for all rows.
+        columns: those to show; empty for all.
+    """
+
+    sort: tuple[str, ...] = ()
+    where: str | None = None
+    columns: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Found:
+    """A page.
+
+    Attributes:
+        rows: the page's rows.
+        numbers: where each stands in the sweep.
+        matching: how many rows satisfy the condition.
+    """
+
+    rows: pl.DataFrame
+    numbers: tuple[int, ...]
+    matching: int
+
+
+def find(table: pl.DataFrame, numbers: pl.Series, wanted: Wanted, *, offset: int, limit: int) -> Found:
+    """The page of ``table`` from ``offset`` on; ``numbers`` says where each of its rows stands in the sweep.
+
+    Raises:
+        UsageError: a column that is not there, or a condition that cannot be read.
+    """
+    if not table.width:  # nothing is known of its columns before its first rows are there
+        return Found(rows=table, numbers=(), matching=0)
+    names = tuple(_known(name, table) for name in wanted.columns) or tuple(table.columns)
+    places = _places(table, wanted)
+    page = places.slice(offset, min(limit, MOST_ROWS))
+    return Found(
+        rows=table.select(names)[page],
+        numbers=tuple(numbers.gather(page).to_list()),
+        matching=len(places),
+    )
+
+
+def selected(table: pl.DataFrame, wanted: Wanted) -> pl.DataFrame:
+    """All rows that satisfy the condition, in their order: what an export holds. Raises UsageError."""
+    if not table.width:
+        return table
+    names = tuple(_known(name, table) for name in wanted.columns) or tuple(table.columns)
+    if wanted.where is None and not wanted.sort:
+        return table.select(names)
+    return table.select(names)[_places(table, wanted)]
+
+
+def _places(table: pl.DataFrame, wanted: Wanted) -> pl.Series:
+    """Positions in the table of the rows that satisfy the condition, in their order."""
+    kept = table.select(pl.int_range(pl.len(), dtype=pl.UInt32)).to_series()
+    if wanted.where is not None:
+        kept = kept.filter(_condition(table, wanted.where))
+    if not wanted.sort:
+        return kept
+    keys = [_known(name.removeprefix("-"), table) for name in wanted.sort]
+    falling = [_falls(name) for name in wanted.sort]
+    ordered = table.select(list(dict.fromkeys(keys)))[kept].with_columns(kept.alias("\0place"))
+    return ordered.sort(keys, descending=falling, nulls_last=True, maintain_order=True)["\0place"]
+
+
+def _falls(name: str) -> bool:
+    """Whether the largest comes first."""
+    key = name.removeprefix("-")
+    best_is_largest = key in METRICS and METRICS[key].better != "low"
+    return best_is_largest != name.startswith("-")
+
+
+def _condition(table: pl.DataFrame, where: str) -> pl.Series:
+    """Which rows satisfy the condition. Raises UsageError."""
+    _require_plain(where, table)
+    try:
+        found = table.select(pl.sql_expr(where)).to_series()
+    except pl.exceptions.PolarsError as error:
+        raise UsageError(
+            f"the condition {where!r} cannot be read: {str(error).splitlines()[0]}",
+            path="where",
+            hint=_SPELLING,
+        ) from None
+    if found.dtype != pl.Boolean or len(found) != table.height:
+        raise UsageError(f"{where!r} is no condition", path="where", hint=_SPELLING)
+    return found.fill_null(value=False)
+
+
+def _require_plain(where: str, table: pl.DataFrame) -> None:
+    """Nothing, when the condition holds columns, numbers, texts, comparisons and words for them alone."""
+    if len(where) > LONGEST_CONDITION:
+        raise UsageError(
+            f"the condition is longer than {LONGEST_CONDITION:,} characters", path="where", hint=_SPELLING
+        )
+    place, name = 0, ""
+    while where[place:].strip():
+        token = _TOKENS.match(where, place)
+        if token is None or (name and token["sign"] == "("):
+            shown = where[place : place + 20].strip()
+            raise UsageError(
+                f"the condition {where!r} cannot be read at {shown!r}", path="where", hint=_SPELLING
+            )
+        word = token["name"] or ""
+        name = "" if word.casefold() in _WORDS else word
+        if column := name or (token["quoted"] or "").strip('"'):
+            _known(column, table, "where")
+        place = token.end()
+
+
+def _known(name: str, table: pl.DataFrame, path: str = "columns") -> str:
+    """The column's name. Raises UsageError when there is none."""
+    if name not in table.columns:
+        hint = did_you_mean(name, table.columns) or "A page without `columns` shows them all."
+        raise UsageError(f"unknown column {name!r}", path=path, hint=hint)
+    return name
+
+
+def label(done: int, total: int | None, *, complete: bool) -> str:
+    """What a table says of itself: ``final`` or ``partial 3,120/8,000``; ``?`` until it is planned."""
+    if complete:
+        return "final"
+    return f"partial {done:,}/" + ("?" if total is None else f"{total:,}")
+
+
+def file_name(name: str, suffix: str, done: int, total: int | None, *, complete: bool) -> str:
+    """A file name that is safe anywhere and says when its rows are not all of them."""
+    plain = re.sub(r"[^A-Za-z0-9._-]+", "-", name).strip("-.")[:80] or "rows"
+    said = "" if complete else f"-partial-{done}-of-{'unknown' if total is None else total}"
+    return f"{plain}{said}.{suffix}"
+
+
+def plain_rows(frame: pl.DataFrame) -> list[list[object]]:
+    """Rows as lists of plain data; dates as YYYY-MM-DD."""
+    dates = [name for name, kind in frame.schema.items() if kind == pl.Date]
+    return [list(row) for row in frame.with_columns(pl.col(dates).dt.to_string("%Y-%m-%d")).iter_rows()]

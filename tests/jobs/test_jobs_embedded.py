@@ -1,0 +1,93 @@
+"""The Postgres that is there when no other one is named."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import psycopg
+import pytest
+from jobs_cases import until
+
+from treefolio.errors import DatabaseError
+from treefolio.jobs import embedded
+from treefolio.jobs.settings import JobSettings
+from treefolio.testing.postgres import PostgresServer
+
+pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="it is not there for Windows")
+
+
+def keeper(folder: Path) -> subprocess.Popen[bytes]:
+    return subprocess.Popen(
+        embedded.command(folder), stdin=subprocess.PIPE, stdout=subprocess.PIPE, start_new_session=True
+    )
+
+
+def test_it_ends_with_its_parent_and_its_data_stays() -> None:
+    """What was committed before the end, or before a kill, is there under the same URL."""
+    with PostgresServer() as server:
+        before = server.url
+        with psycopg.connect(before, autocommit=True) as connection:
+            connection.execute("create table kept (number int)")
+            connection.execute("insert into kept values (7)")
+        server.restart()
+        assert server.url == before
+        server.stop()
+        assert embedded.postmaster(server.folder) is None
+        assert embedded.running_url(server.folder) is None
+        server.start()
+        with psycopg.connect(server.url) as connection:
+            assert connection.execute("select number from kept").fetchall() == [(7,)]
+
+
+def test_a_keeper_that_was_killed_leaves_it_running(tmp_path: Path) -> None:
+    """The next one takes it over, and ends it on SIGTERM with status 0."""
+    folder = tmp_path / "postgres"
+    first = keeper(folder)
+    embedded.wait_until_running(folder)
+    found = embedded.postmaster(folder)
+    first.kill()
+    first.communicate()
+    second = keeper(folder)
+    assert second.stdout is not None
+    assert second.stdout.readline().decode().strip() == embedded.running_url(folder)
+    assert embedded.postmaster(folder) == found
+    second.send_signal(signal.SIGTERM)
+    second.communicate()
+    assert second.returncode == 0
+    assert embedded.postmaster(folder) is None
+
+
+def test_its_keeper_ends_when_it_dies(tmp_path: Path) -> None:
+    """Whoever keeps the keeper alive starts both again; a stale file of its number does no harm."""
+    folder = tmp_path / "postgres"
+    process = keeper(folder)
+    embedded.wait_until_running(folder)
+    found = embedded.postmaster(folder)
+    assert found is not None
+    found.kill()
+    found.wait()
+    assert process.wait(30) == 1
+    process.communicate()
+    lines = (folder / "postmaster.pid").read_text(encoding="utf-8").splitlines()
+    (folder / "postmaster.pid").write_text("\n".join(["1", *lines[1:]]) + "\n", encoding="utf-8")
+    assert embedded.postmaster(folder) is None
+    again = keeper(folder)
+    until(lambda: embedded.running_url(folder), "the second start")
+    again.communicate()
+    assert again.returncode == 0
+
+
+def test_which_database(tmp_path: Path) -> None:
+    """The one that is named, else the one of the home folder, which must run."""
+    named = JobSettings(home=tmp_path, database_url="postgresql://there/jobs")
+    assert embedded.database_url(named) == "postgresql://there/jobs"
+    with pytest.raises(DatabaseError) as caught:
+        embedded.database_url(JobSettings(home=tmp_path, database_url=None))
+    assert "treefolio serve" in (caught.value.hint or "")
+    process = keeper(tmp_path / embedded.FOLDER)
+    found = embedded.wait_until_running(tmp_path / embedded.FOLDER)
+    assert embedded.database_url(JobSettings(home=tmp_path, database_url=None)) == found
+    process.communicate()

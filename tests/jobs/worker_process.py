@@ -1,0 +1,64 @@
+"""A worker for tests: ``worker_process.py URL FAULT``. A fault names what goes wrong in ranges with row 0.
+
+* none
+* fails        it raises, whenever it is tried
+* waits        it comes to no end, but stops when it is told to
+* late         it is computed, and brought when there is a file ``thaw`` in the home folder; the ledger's
+               answer is written to ``answer``
+* deaf         as above, and does not even stop: at the first attempt, which leaves a file in the home folder
+"""
+
+from __future__ import annotations
+
+import sys
+import threading
+
+from treefolio.jobs import worker
+from treefolio.jobs.chunks import GoOn, Halted, Ready, Workshop
+from treefolio.jobs.ledger.bench import Bench
+from treefolio.jobs.ledger.records import Chunk
+from treefolio.jobs.ledger.store import engine_of
+from treefolio.jobs.settings import JobSettings
+
+worker.DEAF_SECONDS = worker.GRACE_SECONDS = 0.3
+never = threading.Event()
+
+
+class Faulty(Workshop):
+    """A workshop in which something goes wrong."""
+
+    fault = "none"
+
+    def range(self, ready: Ready, chunk: Chunk, go_on: GoOn) -> bytes:
+        """As `Workshop.range`, but for row 0."""
+        if chunk.first == 0 and self.fault == "fails":
+            raise ValueError("row 0 is cursed")
+        if chunk.first == 0 and self.fault == "waits":
+            while go_on():
+                never.wait(0.01)
+            raise Halted
+        mark = self.settings.home / "was-deaf"
+        if chunk.first == 0 and self.fault == "deaf" and not mark.exists():
+            mark.touch()
+            never.wait()
+        content = super().range(ready, chunk, go_on)
+        (self.settings.home / f"computed-{chunk.first}").touch()
+        while chunk.first == 0 and self.fault == "late" and not (self.settings.home / "thaw").exists():
+            never.wait(0.01)
+        return content
+
+    def rows(self, chunk: Chunk, go_on: GoOn) -> bool:
+        """As `Workshop.rows`; the answer for row 0 is written down."""
+        kept = super().rows(chunk, go_on)
+        if chunk.first == 0:
+            (self.settings.home / "answer").write_text(str(kept), encoding="utf-8")
+        return kept
+
+
+if __name__ == "__main__":
+    settings = JobSettings()
+    engine = engine_of(sys.argv[1], connections=4)
+    bench = Bench(engine, settings)
+    workshop = Faulty(bench, settings)
+    workshop.fault = sys.argv[2]
+    worker.Worker(sys.argv[1], bench, workshop, settings).serve()

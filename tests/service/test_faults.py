@@ -1,0 +1,183 @@
+"""A service that is killed in parts and as a whole: nothing is lost, and results are the library's."""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+from collections.abc import Iterator
+from datetime import date
+from pathlib import Path
+from uuid import UUID
+
+import psutil
+import pytest
+
+from service_samples import DEADLINE_SECONDS, Served, wait_for
+from treefolio.client import Client
+from treefolio.jobs import embedded
+from treefolio.jobs.requests import Asked, SweepRequest, plan
+from treefolio.jobs.states import Event, State
+from treefolio.market.panel import Panel
+from treefolio.market.synthetic import synthetic_panel
+
+TREE = """\
+name: Hot or not
+variables: {hot: 70, days: 10}
+tree:
+  if: rsi(TQQQ, $days) > $hot
+  then: BIL
+  else: {filter: top 1 by cumulative_return(5), of: [TQQQ, TLT]}
+"""
+TICKERS = ["BIL", "SPY", "TLT", "TQQQ"]
+
+
+@pytest.fixture(scope="module")
+def panel() -> Panel:
+    return synthetic_panel(seed=3, start=date(2010, 1, 4), end=date(2019, 12, 31), tickers=TICKERS)
+
+
+@pytest.fixture(scope="module")
+def request_(panel: Panel) -> SweepRequest:
+    """Some 30,000 combinations: seconds of work, in many chunks."""
+    return SweepRequest(
+        strategy=TREE,
+        asked=Asked(snapshot=panel.content_hash, start=date(2012, 1, 3)),
+        vary={"hot": "50:99.9:0.1", "days": "2:61:1"},
+    )
+
+
+@pytest.fixture(scope="module")
+def expected(request_: SweepRequest, panel: Panel, tmp_path_factory: pytest.TempPathFactory) -> bytes:
+    """The rows as the library computes them."""
+    out = tmp_path_factory.mktemp("library") / "out"
+    plan(request_, panel).run(out, threads=2)
+    return (out / "rows.parquet").read_bytes()
+
+
+@pytest.fixture
+def own(tmp_path: Path) -> Iterator[Served]:
+    """A service that nobody else uses."""
+    with Served(tmp_path / "home") as service:
+        yield service
+
+
+def further(client: Client, job: UUID, rows: int) -> int:
+    """Rows that are done, as soon as they are more than this; or the job has ended."""
+
+    def look() -> int:
+        found = client.job(job)
+        return found.rows_done if found.rows_done > rows or found.ended else 0
+
+    return wait_for(look, "another row")
+
+
+def fetched(client: Client, job: UUID, folder: Path) -> bytes:
+    client.export(job, folder)
+    return (folder / "rows.parquet").read_bytes()
+
+
+def test_parts_are_killed_while_it_works(
+    own: Served, request_: SweepRequest, panel: Panel, expected: bytes, tmp_path: Path
+) -> None:
+    """Workers, the answering process and Postgres, in turn, by ``kill -9``: the rows are the library's."""
+    dice = random.Random(6)
+    with own.client() as client:
+        job = client.submit(request_, panel).id
+        rows = 0
+        for what in ("worker", "answer", "worker", "postgres", "worker", "answer"):
+            rows = further(client, job, rows)
+            if what == "postgres":
+                found = embedded.postmaster(own.home / embedded.FOLDER)
+            else:
+                found = dice.choice(own.processes("treefolio", what))
+            assert found is not None
+            found.kill()
+        for progress in client.watch(job):
+            last = progress.job
+        assert (last.state, last.rows_failed, last.rows_done) == (State.DONE, 0, last.rows_total)
+        assert fetched(client, job, tmp_path / "out") == expected
+        wait_for(lambda: len(own.processes("treefolio", "worker")) == 2, "both workers")
+
+
+def test_the_whole_is_killed(
+    own: Served, request_: SweepRequest, panel: Panel, expected: bytes, tmp_path: Path
+) -> None:
+    """Everything ends with it; when it is started again on the same folder, the job goes on and ends."""
+    with own.client() as client:
+        job = client.submit(request_, panel, key="once").id
+        further(client, job, 0)
+    parts = own.processes()
+    database = embedded.postmaster(own.home / embedded.FOLDER)
+    assert len(parts) >= 4
+    assert database is not None
+    own.kill()
+    for each in (*parts, database):
+        wait_for(lambda each=each: not alive(each), "the end of a part")  # type: ignore[misc]
+    own.start()
+    with own.client() as client:
+        assert client.submit(request_, panel, key="once").id == job
+        for progress in client.watch(job):
+            last = progress.job
+        assert last.state == State.DONE
+        assert fetched(client, job, tmp_path / "out") == expected
+
+
+def test_it_is_asked_to_end_while_it_works(
+    own: Served, request_: SweepRequest, panel: Panel, expected: bytes, tmp_path: Path
+) -> None:
+    """All of it ends, with status 0; what is done is kept, and what is left is done when it is back."""
+    with own.client() as client:
+        job = client.submit(request_, panel).id
+        done = further(client, job, 0)
+    parts = own.processes()
+    assert own.stop() == 0
+    assert not any(alive(each) for each in parts)
+    assert embedded.postmaster(own.home / embedded.FOLDER) is None
+    own.start()
+    with own.client() as client:
+        assert client.job(job).rows_done >= done
+        for progress in client.watch(job):
+            last = progress.job
+        assert last.state == State.DONE
+        assert fetched(client, job, tmp_path / "out") == expected
+
+
+def alive(process: psutil.Process) -> bool:
+    """It is there, and not only its entry."""
+    try:
+        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+    except psutil.Error:
+        return False
+
+
+def test_one_folder_is_served_once(own: Served) -> None:
+    """A second service on it is refused, and the first one does not notice."""
+    second = Served(own.home, workers=0)
+    second.said = []
+    with pytest.raises(AssertionError, match="is served already"):
+        second.start()
+    with Client(own.url, patience=DEADLINE_SECONDS) as client:
+        assert client.health().status == "ok"
+
+
+def test_workers_follow_the_work(tmp_path: Path, request_: SweepRequest, panel: Panel) -> None:
+    """With ``--workers auto`` there is one to begin with, and one for each processor while there is work."""
+    wanted = min(2, os.cpu_count() or 1)
+    with Served(tmp_path / "home", workers="auto") as service, service.client() as client:
+        wait_for(lambda: client.health().workers, "a worker")
+        assert len(service.processes("treefolio", "worker")) == 1
+        job = client.submit(request_, panel).id
+        wait_for(lambda: len(service.processes("treefolio", "worker")) >= wanted, "another worker")
+        client.tell(job, Event.CANCEL)
+
+
+def test_ctrl_c_ends_all_of_it(own: Served) -> None:
+    """It reaches the whole group; each part obeys in silence, and the status is 0."""
+    assert own.process is not None
+    with own.client() as client:
+        wait_for(lambda: client.health().workers == 2, "both workers")
+    os.killpg(own.process.pid, signal.SIGINT)
+    assert own.process.wait(DEADLINE_SECONDS) == 0
+    assert own.errors() == ""
+    assert embedded.postmaster(own.home / embedded.FOLDER) is None

@@ -1,0 +1,106 @@
+"""`serve` and `doctor`: what they refuse, and what they find."""
+
+from __future__ import annotations
+
+import json
+import socket
+from pathlib import Path
+
+import pytest
+
+from cli_samples import Program
+from service_samples import Served
+from treefolio.errors import UsageError
+from treefolio.service.serving import listen, workers_of
+
+
+@pytest.fixture
+def program(capsys: pytest.CaptureFixture[str]) -> Program:
+    return Program(capsys)
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.168.1.5", "example.org", ""])
+def test_it_listens_on_this_machine_alone(program: Program, tmp_path: Path, host: str) -> None:
+    """Because there is no login; nothing is begun."""
+    called = program("serve", "--host", host, "--home", tmp_path / "home", "--port", "0")
+    assert (called.status, "there is no login" in called.err) == (2, True)
+    assert not (tmp_path / "home").exists()
+
+
+def test_a_port_that_is_taken(program: Program, tmp_path: Path) -> None:
+    """Is said at once."""
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        called = program("serve", "--home", tmp_path / "home", "--port", str(port))
+    assert (called.status, f"port {port}" in called.err) == (2, True)
+    assert called.err.splitlines()[-1] == "Name another port with --port."
+
+
+def test_a_folder_that_cannot_be(program: Program, tmp_path: Path) -> None:
+    """A file is none."""
+    (tmp_path / "file").write_text("")
+    called = program("serve", "--home", tmp_path / "file", "--port", "0")
+    assert (called.status, "cannot write" in called.err) == (1, True)
+
+
+def test_a_database_that_is_not_there(
+    program: Program, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Is said, without its password, and the status is 1."""
+    monkeypatch.setenv("TREEFOLIO_DATABASE_URL", "postgresql://me:secret@127.0.0.1:1/none")
+    for arguments in (("serve", "--home", tmp_path / "home", "--port", "0"), ("doctor",)):
+        called = program(*arguments)
+        assert called.status == 1, called.out
+        assert "secret" not in called.err + called.out
+        assert "does not answer" in called.err + called.out
+
+
+@pytest.mark.parametrize(("text", "count"), [("auto", None), ("0", 0), ("3", 3)])
+def test_numbers_of_workers(text: str, count: int | None) -> None:
+    """A number, or as many as there is work for."""
+    assert workers_of(text) == count
+
+
+@pytest.mark.parametrize("text", ["", "-1", "1.5", "many", "1001", "²"])
+def test_no_number_of_workers(text: str) -> None:
+    """Is refused."""
+    with pytest.raises(UsageError):
+        workers_of(text)
+
+
+def test_a_socket_of_the_other_protocol() -> None:
+    """IPv6 has a name for this machine too."""
+    if not socket.has_ipv6:
+        pytest.skip("this machine has no IPv6")
+    try:
+        listening = listen("::1", 0)
+    except UsageError:
+        pytest.skip("this machine has no IPv6 on its loopback")
+    with listening:
+        assert listening.getsockname()[0] == "::1"
+
+
+def test_doctor(program: Program, served: Served, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Finds a service's database, and says what can be done without; as JSON too."""
+    monkeypatch.setenv("TREEFOLIO_HOME", str(served.home))
+    monkeypatch.delenv("APCA_API_KEY_ID", raising=False)
+    monkeypatch.delenv("MASSIVE_API_KEY", raising=False)
+    called = program("doctor", "--json")
+    assert called.status == 0, called.err
+    found = {each["what"]: each for each in json.loads(called.out)}
+    assert found["database"]["said"] == "embedded, running; its tables are of this version"
+    assert found["vendors' keys"]["state"] == "note"
+    assert {each["state"] for each in found.values()} <= {"ok", "note"}
+
+
+def test_doctor_says_what_is_missing(
+    program: Program, served: Served, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With what to do about it on the last line."""
+    monkeypatch.setenv("TREEFOLIO_HOME", str(served.home))
+    monkeypatch.setenv("TREEFOLIO_REDIS_URL", "redis://:secret@127.0.0.1:1")
+    called = program("doctor")
+    assert called.status == 1
+    assert "price cache" in called.err
+    assert "then the cache is a folder" in called.err.splitlines()[-1]
+    assert "secret" not in called.err + called.out
