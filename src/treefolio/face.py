@@ -22,6 +22,7 @@ from treefolio.graph.plan import Axes
 from treefolio.indicators import INDICATORS, SIGNATURES
 from treefolio.market.panel import Panel
 from treefolio.market.supply import FileSupply, Supply
+from treefolio.settings import home
 from treefolio.strategy.build import reading
 from treefolio.strategy.tree import NumberLike, Reading, Strategy, Word
 from treefolio.sweep import ask, single
@@ -100,7 +101,8 @@ def sweep(
         threads: how many ranges of rows are computed at once; None for one per processor.
         executor: computes them elsewhere than on threads of this process: a ProcessPoolExecutor that spawns,
             or a Dask client's (``client.get_executor()``); then ``threads`` is best its number of workers.
-        out: a folder for the files of a sweep; None keeps the rows in memory.
+        out: a folder for the files of a sweep; None keeps the rows in memory. Either way its trials are
+            counted in the ledger of the strategy's lineage, in the home folder.
         progress: called after each part, on the calling thread.
 
     The other arguments are those of `run`.
@@ -126,6 +128,7 @@ def sweep(
         resume=resume,
         progress=progress,
         executor=executor,
+        home=home(),
     )
     return replace(swept, notes=(*swept.notes, *notes))
 

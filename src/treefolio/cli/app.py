@@ -20,12 +20,15 @@ from treefolio.cli import (
     fail,
     inspect,
     log,
+    reveal,
+    robustness,
     run,
     sweep,
     top,
+    walkforward,
 )
 
-VERBS = (run, sweep, inspect, convert, explain, check, compare, top, demo)
+VERBS = (run, sweep, walkforward, reveal, robustness, inspect, convert, explain, check, compare, top, demo)
 """Each module has a function `verb`; its name is the module's."""
 
 app = typer.Typer(
