@@ -82,7 +82,6 @@ def supply(flags: Prices) -> Supply:
         UsageError: none of them is named, or several, or a detail of another one.
     """
     from treefolio.market import supply as supplies  # noqa: PLC0415 - heavy
-    from treefolio.market.vendors import vendor  # noqa: PLC0415 - heavy
     from treefolio.settings import home  # noqa: PLC0415 - with the others
     from treefolio.sweep.ask import pairs  # noqa: PLC0415 - heavy
 
@@ -98,6 +97,8 @@ def supply(flags: Prices) -> Supply:
         return supplies.FileSupply(
             files=tuple(flags.prices), price_column=flags.price_column, columns=columns
         )
+    from treefolio.market.vendors import vendor  # noqa: PLC0415 - only who asks for it needs it
+
     return vendor(
         flags.source or "",
         feed=flags.feed,

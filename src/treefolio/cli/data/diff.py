@@ -47,6 +47,8 @@ def verb(
         known = wanted or [name for panel in panels.values() for name in panel.tickers]
         panels[side] = opened(side, kind, known, adjustment, until)
     differences = compare(panels[a], panels[b])
+    absent = sorted(set(wanted or ()) - {each.ticker for each in differences})
+    show.tell_notes(f"{name} is in neither" for name in absent)
     if as_json:
         sys.stdout.write(
             json.dumps([dataclasses.asdict(each) for each in differences], indent=2, default=str) + "\n"

@@ -51,6 +51,8 @@ def verb(
         raise UsageError(
             f"--start {begin} is after the last session so far, {until}", hint="Give an earlier start."
         )
+    if until < supply.earliest:
+        raise UsageError(f"{supply.begins}, and --end is {until}", hint="Give a later end.")
     if begin < supply.earliest:
         show.tell(f"Note: {supply.begins}.")
     names = [name.upper() for name in tickers]
@@ -91,7 +93,8 @@ def _print(stock: Stock, supply: VendorSupply) -> None:
         (name, f"{bars.at[0]}", f"{bars.at[-1]}", f"{len(bars):,}", str(len(stock.actions.get(name, ()))))
         for name, bars in stock.bars.items()
     ]
-    show.plain_table(("ticker", "first", "last", "bars", "splits and dividends"), rows)
+    if rows:
+        show.plain_table(("ticker", "first", "last", "bars", "splits and dividends"), rows)
     for name, reason in sorted(stock.figures.failed.items()):
         offer = did_you_mean(name, [each for each in supply.tickers() if each not in stock.figures.failed])
         show.tell(f"{name}: {reason}." + (f" {offer}" if offer else ""))
