@@ -250,8 +250,8 @@ def show_selection(said: Mapping[str, Any]) -> None:
     best, trials = said["best"], said["trials"]
     if best is not None:
         show.say(
-            f"Luck: the best of {trials:,} trials without skill is expected to show a Sharpe ratio of "
-            f"{said['expected_max_sharpe']:.2f}; the best here has {best['sharpe']:.2f}."
+            f"Luck: the best of {trials:,} independent trials without skill shows a Sharpe ratio of "
+            f"{said['expected_max_sharpe']:.2f} on average; the best here has {best['sharpe']:.2f}."
         )
         overfit = _percent(said["pbo"]) + (f" ± {_percent(said['pbo_error'])}" if said["pbo_error"] else "")
         show.say(

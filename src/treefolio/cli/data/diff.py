@@ -48,7 +48,8 @@ def verb(
         panels[side] = opened(side, kind, known, adjustment, until)
     differences = compare(panels[a], panels[b])
     absent = sorted(set(wanted or ()) - {each.ticker for each in differences})
-    show.tell_notes(f"{name} is in neither" for name in absent)
+    for name in absent:
+        show.tell(f"{name}: it is in neither of the two.")
     if as_json:
         sys.stdout.write(
             json.dumps([dataclasses.asdict(each) for each in differences], indent=2, default=str) + "\n"
@@ -56,7 +57,7 @@ def verb(
     else:
         for line in lines(differences):
             show.say(line)
-    return 0 if all(each.alike for each in differences) else 1
+    return 0 if not absent and all(each.alike for each in differences) else 1
 
 
 def side_kind(name: str) -> str:
@@ -85,7 +86,10 @@ def opened(name: str, kind: str, tickers: list[str], adjustment: str, end: dt.da
         supply = vendor(
             source, feed=feed or None, adjustment=adjustment, asked_at=asked_at(), told=show.Fetching()
         )
-        return supply.supply(tickers, end).panel
+        supplied = supply.supply(tickers, end)
+        for note in supplied.notes:
+            show.tell(f"{name}: {note}.")
+        return supplied.panel
     try:
         panel = snapshots.load(name, home())
     except PriceError as error:
