@@ -51,8 +51,6 @@ def verb(
         raise UsageError(
             f"--start {begin} is after the last session so far, {until}", hint="Give an earlier start."
         )
-    if until < supply.earliest:
-        raise UsageError(f"{supply.begins}, and --end is {until}", hint="Give a later end.")
     if begin < supply.earliest:
         show.tell(f"Note: {supply.begins}.")
     names = [name.upper() for name in tickers]
