@@ -1,4 +1,4 @@
-"""docs/market-data.md: its commands work against a server that speaks Alpaca's wire; it names what there is."""
+"""docs/market-data.md: its commands work with a server that speaks Alpaca's wire; it names what there is."""
 
 from __future__ import annotations
 

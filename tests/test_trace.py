@@ -202,7 +202,6 @@ def test_depth_is_no_limit(panel: Panel) -> None:
     assert found.weights == {"UP": 1.0}
 
 
-
 @pytest.mark.parametrize("seed", range(12))
 def test_several_sessions_at_once(seed: int) -> None:
     """Traces that share a graph are those of each session alone, in the order asked for."""

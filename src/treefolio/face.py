@@ -29,13 +29,13 @@ from treefolio.strategy.build import reading
 from treefolio.strategy.tree import NumberLike, Reading, Strategy, Word
 from treefolio.sweep import ask, single
 from treefolio.sweep.assignments import Sample, open_selection
-from treefolio.sweep.folds import Rolling
 from treefolio.sweep.lengths import parse_length
 from treefolio.sweep.many import Planned, Progress, Swept, plan_sweep
 from treefolio.sweep.single import Engine, Result
 from treefolio.sweep.space import Value
-from treefolio.sweep.walk import WalkForward
-from treefolio.sweep.walkforward import plan_walk
+from treefolio.sweep.walkforward.folds import Rolling
+from treefolio.sweep.walkforward.plan import plan_walk
+from treefolio.sweep.walkforward.result import WalkForward
 
 StrategyLike: TypeAlias = "Strategy | Import | str | Path"
 PricesLike: TypeAlias = "Panel | Supply | str | Path | Sequence[str | Path]"

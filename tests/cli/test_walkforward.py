@@ -17,8 +17,8 @@ import pytest
 from cli_samples import PLAIN, Called, Program, write_prices, write_strategy
 from treefolio.cli import progress
 from treefolio.cli import walkforward as verb
-from treefolio.sweep import search
 from treefolio.sweep.many import Progress
+from treefolio.sweep.walkforward import search
 
 ROLL = ("--train", "9m", "--test", "3m")
 FILES = {"manifest.json", "walkforward.json", "folds.parquet", "oos.parquet", "stats.json", "report.html"}

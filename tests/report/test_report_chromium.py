@@ -16,10 +16,10 @@ from treefolio.engine.compiled import Question
 from treefolio.report import SweepSummary, compare_page, run_page, sweep_page, walk_page
 from treefolio.report.walk_page import whole_sample
 from treefolio.sweep.entrants import Asked, together
-from treefolio.sweep.folds import Combinatorial, Rolling, Scheme
 from treefolio.sweep.lengths import Length
 from treefolio.sweep.many import Planned, plan_sweep
-from treefolio.sweep.walkforward import plan_walk
+from treefolio.sweep.walkforward.folds import Combinatorial, Rolling, Scheme
+from treefolio.sweep.walkforward.plan import plan_walk
 
 BROWSER = next(filter(None, map(shutil.which, ("chromium", "google-chrome", "chromium-browser"))), None)
 FLAGS = (

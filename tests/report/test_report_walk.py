@@ -19,11 +19,11 @@ from treefolio.report import walk_page
 from treefolio.report.numerals import percent, shown
 from treefolio.report.walk_page import whole_sample
 from treefolio.strategy.tree import Strategy
-from treefolio.sweep.folds import Combinatorial, Rolling, Scheme
 from treefolio.sweep.lengths import Length
 from treefolio.sweep.many import plan_sweep
-from treefolio.sweep.walk import WalkForward
-from treefolio.sweep.walkforward import PlannedWalk, plan_walk
+from treefolio.sweep.walkforward.folds import Combinatorial, Rolling, Scheme
+from treefolio.sweep.walkforward.plan import PlannedWalk, plan_walk
+from treefolio.sweep.walkforward.result import WalkForward
 
 STRATEGY = f"""
 name: {json.dumps(f"Walked {HOSTILE}")}

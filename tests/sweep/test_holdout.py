@@ -15,15 +15,15 @@ from treefolio.engine.compiled import Question
 from treefolio.errors import OutputError, PriceError, UsageError
 from treefolio.market.panel import Panel
 from treefolio.market.supply import Supplied
-from treefolio.sweep.folds import Rolling
 from treefolio.sweep.holdout import HeldOut, hold_out
 from treefolio.sweep.lengths import Length, parse_length
 from treefolio.sweep.output import write_run
 from treefolio.sweep.reveal import RECORD, Sealed, choose, looks, read_sealed, record, reveal
 from treefolio.sweep.single import run
-from treefolio.sweep.walk import HEADLINE
-from treefolio.sweep.walk_files import write_walk
-from treefolio.sweep.walkforward import plan_walk
+from treefolio.sweep.walkforward.files import write_walk
+from treefolio.sweep.walkforward.folds import Rolling
+from treefolio.sweep.walkforward.plan import plan_walk
+from treefolio.sweep.walkforward.result import HEADLINE
 
 NOW = dt.datetime(2026, 3, 2, 15, 30, tzinfo=dt.UTC)
 ROLLING = Rolling(train=Length(sessions=60), test=Length(sessions=25), step=Length(sessions=25))

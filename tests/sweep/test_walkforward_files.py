@@ -12,14 +12,14 @@ import pytest
 from sweep_cases import STRATEGY, parsed, planned
 from treefolio.errors import OutputError
 from treefolio.strategy.tree import Strategy
-from treefolio.sweep import search
 from treefolio.sweep.assignments import Sample
-from treefolio.sweep.folds import Combinatorial, Rolling, Scheme
 from treefolio.sweep.lengths import Length
 from treefolio.sweep.many import Progress, Stopped
-from treefolio.sweep.walk import HEADLINE
-from treefolio.sweep.walk_files import fold_table, write_walk
-from treefolio.sweep.walkforward import plan_walk
+from treefolio.sweep.walkforward import search
+from treefolio.sweep.walkforward.files import fold_table, write_walk
+from treefolio.sweep.walkforward.folds import Combinatorial, Rolling, Scheme
+from treefolio.sweep.walkforward.plan import plan_walk
+from treefolio.sweep.walkforward.result import HEADLINE
 
 ROLLING = Rolling(train=Length(sessions=60), test=Length(sessions=25), step=Length(sessions=25))
 COMBINED = Combinatorial(groups=5, test_groups=2, purge=1, embargo=2)

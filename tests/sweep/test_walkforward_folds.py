@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 from skfolio.model_selection import CombinatorialPurgedCV, WalkForward
 
 from treefolio.errors import UsageError
-from treefolio.sweep.folds import Combinatorial, Folds, Range, Rolling, length
 from treefolio.sweep.lengths import Dates, Length, months_after, parse_length, parse_sessions, place
+from treefolio.sweep.walkforward.folds import Combinatorial, Folds, Range, Rolling, length
 
 
 def calendar(count: int, first: str = "2015-01-02", seed: int | None = None) -> Dates:

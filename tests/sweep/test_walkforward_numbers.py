@@ -19,12 +19,12 @@ from treefolio.engine.execution import Costs, Execution
 from treefolio.errors import SpaceError, UsageError
 from treefolio.metrics import METRICS, frame, measure_one
 from treefolio.strategy.tree import Strategy
-from treefolio.sweep.folds import Combinatorial, Range, Rolling, Scheme
 from treefolio.sweep.lengths import parse_length
-from treefolio.sweep.screens import SCREENS
 from treefolio.sweep.single import run
-from treefolio.sweep.walk import HEADLINE, WalkForward
-from treefolio.sweep.walkforward import plan_walk
+from treefolio.sweep.walkforward.folds import Combinatorial, Range, Rolling, Scheme
+from treefolio.sweep.walkforward.plan import plan_walk
+from treefolio.sweep.walkforward.result import HEADLINE, WalkForward
+from treefolio.sweep.walkforward.screens import SCREENS
 
 Floats = np.ndarray
 

@@ -31,9 +31,9 @@ from treefolio.cli.sweep import plan as plan_rows
 from treefolio.errors import RunError, UsageError
 
 if TYPE_CHECKING:
-    from treefolio.sweep.folds import Scheme
-    from treefolio.sweep.walk import FoldResult, PathResult, WalkForward, Winner
-    from treefolio.sweep.walkforward import PlannedWalk
+    from treefolio.sweep.walkforward.folds import Scheme
+    from treefolio.sweep.walkforward.plan import PlannedWalk
+    from treefolio.sweep.walkforward.result import FoldResult, PathResult, WalkForward, Winner
 
 SCHEMES = ("walkforward", "cpcv")
 MOST_LINES = 40
@@ -96,8 +96,8 @@ def verb(
     from treefolio.report.walk_page import walk_page, whole_sample  # noqa: PLC0415 - heavy
     from treefolio.sweep.files import require_free  # noqa: PLC0415 - heavy
     from treefolio.sweep.output import write_report  # noqa: PLC0415 - heavy
-    from treefolio.sweep.walk_files import write_walk  # noqa: PLC0415 - heavy
-    from treefolio.sweep.walkforward import criterion, plan_walk  # noqa: PLC0415 - heavy
+    from treefolio.sweep.walkforward.files import write_walk  # noqa: PLC0415 - heavy
+    from treefolio.sweep.walkforward.plan import criterion, plan_walk  # noqa: PLC0415 - heavy
 
     criterion(by, how)
     require_free(out)
@@ -130,8 +130,8 @@ def _none_of(flags: Mapping[str, object], scheme: str) -> None:
 
 
 def _rolling(train: str | None, test: str | None, step: str | None, *, anchored: bool) -> Scheme:
-    from treefolio.sweep.folds import Rolling  # noqa: PLC0415 - heavy
     from treefolio.sweep.lengths import parse_length  # noqa: PLC0415 - heavy
+    from treefolio.sweep.walkforward.folds import Rolling  # noqa: PLC0415 - heavy
 
     if train is None or test is None:
         missing = "--train" if train is None else "--test"
@@ -149,8 +149,8 @@ def _rolling(train: str | None, test: str | None, step: str | None, *, anchored:
 def _combinatorial(
     groups: int | None, test_groups: int | None, purge: str | None, embargo: str | None
 ) -> Scheme:
-    from treefolio.sweep.folds import Combinatorial  # noqa: PLC0415 - heavy
     from treefolio.sweep.lengths import parse_sessions  # noqa: PLC0415 - heavy
+    from treefolio.sweep.walkforward.folds import Combinatorial  # noqa: PLC0415 - heavy
 
     return Combinatorial(
         groups=10 if groups is None else groups,

@@ -17,7 +17,7 @@ from treefolio.report.markup import Html, el, legend, row, section, table
 from treefolio.report.numerals import UNDEFINED, count, marked, shown
 from treefolio.report.page import chart
 from treefolio.report.thin import kept
-from treefolio.sweep.walk import WalkForward
+from treefolio.sweep.walkforward.result import WalkForward
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -17,9 +17,9 @@ from treefolio.report.numerals import UNDEFINED, count, percent, shown
 from treefolio.report.page import cards, notes_alert, page, synthetic_alert
 from treefolio.report.walk_curves import curve_section, paths_section
 from treefolio.report.walk_tables import folds_section, scatter_section, stability_section, winners_section
-from treefolio.sweep.folds import Rolling, Scheme
-from treefolio.sweep.walk import WalkForward
-from treefolio.sweep.walkforward import PlannedWalk
+from treefolio.sweep.walkforward.folds import Rolling, Scheme
+from treefolio.sweep.walkforward.plan import PlannedWalk
+from treefolio.sweep.walkforward.result import WalkForward
 
 HALF = 0.5
 """Pardo's rule of thumb: below this efficiency the choice is not worth much."""

@@ -15,8 +15,8 @@ from treefolio.report.explained import Row, explained
 from treefolio.report.markup import Html, el, join, legend, row, section, shortened, table
 from treefolio.report.numerals import UNDEFINED, count, marked, plain, share, shown
 from treefolio.report.page import chart
-from treefolio.sweep.stability import Stability
-from treefolio.sweep.walk import ANNUAL, FoldResult, Span, WalkForward, Winner
+from treefolio.sweep.walkforward.result import ANNUAL, FoldResult, Span, WalkForward, Winner
+from treefolio.sweep.walkforward.stability import Stability
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

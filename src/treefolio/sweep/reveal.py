@@ -31,15 +31,15 @@ from treefolio.strategy.text import parse
 from treefolio.strategy.tree import Strategy
 from treefolio.sweep.ask import answer
 from treefolio.sweep.files import explained
-from treefolio.sweep.folds import Range
 from treefolio.sweep.manifest import to_json, versions
 from treefolio.sweep.ranking import top
 from treefolio.sweep.rows import scan
 from treefolio.sweep.single import run
 from treefolio.sweep.space import Value
-from treefolio.sweep.walk import HEADLINE, Numbers
-from treefolio.sweep.walk_files import JSON
-from treefolio.sweep.walkforward import measured
+from treefolio.sweep.walkforward.files import JSON
+from treefolio.sweep.walkforward.folds import Range
+from treefolio.sweep.walkforward.plan import measured
+from treefolio.sweep.walkforward.result import HEADLINE, Numbers
 
 RECORD = "reveals.jsonl"
 _NUMBER = "\0number"
@@ -91,7 +91,7 @@ class Revealed:
 
     Attributes:
         first, last, sessions: of what had been held out.
-        in_sample, held_out: `treefolio.sweep.walk.HEADLINE` before and behind the end.
+        in_sample, held_out: `treefolio.sweep.walkforward.result.HEADLINE` before and behind the end.
         benchmark: what the benchmark earned there; None without one.
         before: looks at this end before this one, as they were recorded.
     """

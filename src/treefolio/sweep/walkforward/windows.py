@@ -6,8 +6,8 @@ what a run over exactly those returns has. Of all that, the best row of each win
 memory depends on the windows, not on the rows.
 
 1. `make_windows` works out what `measure` needs of each window, in flat arrays.
-2. `best_rows` goes through combinations. Where a screen (`treefolio.sweep.screens`) tells that a row is worse
-   than the best so far, it is not measured: twenty windows then cost little more than one.
+2. `best_rows` goes through combinations. Where a screen (`screens`) tells that a row is worse than the
+   best so far, it is not measured: twenty windows then cost little more than one.
 3. `Scout` is one thread's work space; it returns `Best`, and `better` merges two of them. Of equal rows the
    first is the best, so neither threads nor ranges change anything.
 """
@@ -31,9 +31,17 @@ from treefolio.kernels import inner, kernel
 from treefolio.metrics import GROUP_OF, METRICS, Frame, Marks, frame, measure
 from treefolio.metrics.marks import Rival
 from treefolio.sweep.block import FULL, Worker, lexicographic, trade_row
-from treefolio.sweep.folds import Range
 from treefolio.sweep.lengths import Dates
-from treefolio.sweep.screens import NONE, Prefixes, Wish, add_up, is_worse, make_prefixes, proxy_of
+from treefolio.sweep.walkforward.folds import Range
+from treefolio.sweep.walkforward.screens import (
+    NONE,
+    Prefixes,
+    Wish,
+    add_up,
+    is_worse,
+    make_prefixes,
+    proxy_of,
+)
 
 Choices = NDArray[np.int64]
 _Item = TypeVar("_Item", bound=np.generic)

@@ -1,6 +1,6 @@
 """What a walk-forward found, as values: folds with their winners, paths, efficiency and stability.
 
-`treefolio.sweep.walkforward` makes them, `treefolio.sweep.walk_files` writes them, reports draw them.
+`plan` makes them, `files` writes them, reports draw them.
 """
 
 from __future__ import annotations
@@ -10,9 +10,9 @@ from dataclasses import dataclass, field
 
 import polars as pl
 
-from treefolio.sweep.folds import Scheme
 from treefolio.sweep.space import Space, Value
-from treefolio.sweep.stability import Stability
+from treefolio.sweep.walkforward.folds import Scheme
+from treefolio.sweep.walkforward.stability import Stability
 
 Numbers = Mapping[str, float | None]
 

@@ -27,13 +27,10 @@ from treefolio.engine.compiled import Prepared
 from treefolio.errors import SpaceError, UsageError, did_you_mean
 from treefolio.metrics import GROUP_OF, METRICS, measure_one
 from treefolio.metrics.table import CALENDAR
-from treefolio.sweep.folds import Combinatorial, Fold, Folds, Piece, Range, Scheme
 from treefolio.sweep.manifest import manifest
 from treefolio.sweep.many import Planned, Progress, peak_memory
-from treefolio.sweep.screens import wish
-from treefolio.sweep.search import Found, Search
-from treefolio.sweep.stability import stabilities
-from treefolio.sweep.walk import (
+from treefolio.sweep.walkforward.folds import Combinatorial, Fold, Folds, Piece, Range, Scheme
+from treefolio.sweep.walkforward.result import (
     ANNUAL,
     HEADLINE,
     Efficiency,
@@ -45,7 +42,10 @@ from treefolio.sweep.walk import (
     Winner,
     ratio,
 )
-from treefolio.sweep.windows import window_frame
+from treefolio.sweep.walkforward.screens import wish
+from treefolio.sweep.walkforward.search import Found, Search
+from treefolio.sweep.walkforward.stability import stabilities
+from treefolio.sweep.walkforward.windows import window_frame
 
 log = logging.getLogger(__name__)
 

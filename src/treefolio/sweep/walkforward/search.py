@@ -17,7 +17,6 @@ from numpy.typing import NDArray
 from treefolio.engine.trading import DONE
 from treefolio.graph.start import starts
 from treefolio.sweep.block import track_less
-from treefolio.sweep.folds import Range
 from treefolio.sweep.many import (
     FIRST_RANGE,
     LARGEST_RANGE,
@@ -27,8 +26,9 @@ from treefolio.sweep.many import (
     Progress,
     Stopped,
 )
-from treefolio.sweep.screens import Wish
-from treefolio.sweep.windows import Best, Choices, Scout, better, make_windows, nothing_yet
+from treefolio.sweep.walkforward.folds import Range
+from treefolio.sweep.walkforward.screens import Wish
+from treefolio.sweep.walkforward.windows import Best, Choices, Scout, better, make_windows, nothing_yet
 
 
 @dataclass(frozen=True, kw_only=True)

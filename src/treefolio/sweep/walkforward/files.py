@@ -16,7 +16,7 @@ import polars as pl
 from treefolio.sweep.files import whole_folder, write_parquet, write_text
 from treefolio.sweep.manifest import to_json
 from treefolio.sweep.rows import schema as sweep_schema
-from treefolio.sweep.walk import FoldResult, Span, WalkForward, Winner
+from treefolio.sweep.walkforward.result import FoldResult, Span, WalkForward, Winner
 
 JSON = "walkforward.json"
 
