@@ -15,10 +15,12 @@ PAGE = ROOT / "docs" / "is-the-winner-real.md"
 
 
 @pytest.fixture(scope="module")
-def example() -> dict[str, Any]:
-    """The names of the example, and what it found under ``story``."""
+def example(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    """The names of the example, and what it found under ``story``: on a machine without earlier trials."""
     names = runpy.run_path(str(ROOT / "examples" / "noise.py"))
-    return names | {"story": names["tell"]()}
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("TREEFOLIO_HOME", str(tmp_path_factory.mktemp("home")))
+        return names | {"story": names["tell"]()}
 
 
 def test_the_figures_are_those_of_the_page(example: dict[str, Any]):

@@ -64,16 +64,16 @@ def _program(
 
 def start(arguments: Sequence[str] | None = None) -> int:
     """The exit status of the command line with these arguments (of the process, when None)."""
-    log.configure()
     given = list(sys.argv[1:] if arguments is None else arguments)
     command = typer.main.get_command(app)
     try:
-        found = command.main(
-            given or ["--help"],
-            prog_name="treefolio",
-            standalone_mode=False,
-            obj=datetime.now(UTC),  # when it was asked: `asked.asked_at`
-        )
+        with log.lines():
+            found = command.main(
+                given or ["--help"],
+                prog_name="treefolio",
+                standalone_mode=False,
+                obj=datetime.now(UTC),  # when it was asked: `asked.asked_at`
+            )
         sys.stdout.flush()
     except BrokenPipeError:
         _forget_output()

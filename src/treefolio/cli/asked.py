@@ -86,6 +86,10 @@ def supply(flags: Prices) -> Supply:
     from treefolio.sweep.ask import pairs  # noqa: PLC0415 - heavy
 
     kind = _kind(flags)
+    columns = pairs(flags.column, "--column")
+    if kind != "files" and (columns or flags.price_column):
+        flag = "--column" if columns else "--price-column"
+        raise UsageError(f"{flag} is of price files", hint="Add --prices, or leave it out.")
     if kind != "vendor":
         _none_of(flags, ("feed", "adjustment"), "is of a vendor's prices", "Add --source, or leave it out.")
     if kind == "snapshot":
@@ -93,7 +97,6 @@ def supply(flags: Prices) -> Supply:
     if kind == "synthetic":
         return supplies.SyntheticSupply(seed=flags.market_seed)
     if kind == "files":
-        columns = pairs(flags.column, "--column")
         return supplies.FileSupply(
             files=tuple(flags.prices), price_column=flags.price_column, columns=columns
         )
