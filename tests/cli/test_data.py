@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import date
 from pathlib import Path
 
@@ -11,6 +12,7 @@ import numpy as np
 import pytest
 
 from cli_samples import Called, Program
+from treefolio.cli.data import check
 from treefolio.market import calendar
 from treefolio.market.bars import Bars
 from treefolio.testing.flat_files import write_folder
@@ -317,6 +319,16 @@ def test_accepting_a_quiet_day(program: Program, server: VendorServer) -> None:
     assert server.refused == 0
 
 
+def test_many_accept_at_once(program: Program, server: VendorServer, home: Path) -> None:
+    """Nobody's word is lost."""
+    fetched(program, "SPY")
+    days = [f"2020-01-{day:02d}" for day in (2, 3, 6, 7, 8, 9, 10, 13)]
+    with ThreadPoolExecutor(len(days)) as pool:
+        assert set(pool.map(lambda day: check.verb(["SPY"], accept=[day]), days)) == {0}
+    assert json.loads((home / "accepted.json").read_text()) == {"alpaca sip": {"SPY": days}}
+    assert server.refused == 0
+
+
 def test_what_no_panel_can_hold_is_not_accepted(
     program: Program, home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -394,6 +406,10 @@ def test_damaged_snapshot(program: Program, home: Path, strategy: Path, tmp_path
     called = program("run", str(strategy), "--snapshot", path.stem, "--out", str(tmp_path / "b"))
     assert called.status == 1
     assert "damaged" in called.err
+    (home / "snapshots" / f"{'0' * 64}.npz").write_bytes(content[:1000])
+    called = done(program("data", "snapshot", "list", "--json"))
+    assert [each["hash"] for each in json.loads(called.out)] == [path.stem]
+    assert "0000.npz: is no snapshot, or it is damaged" in called.err
 
 
 @pytest.mark.parametrize(
@@ -458,7 +474,7 @@ def test_flat_files_run_offline(
     other = ["--source", "alpaca", "--offline", "--end", "2019-06-28", "--out", str(tmp_path / "b")]
     called = program("run", str(strategy), *other)
     assert called.status == 1
-    assert "nothing of it is in the cache, and nothing is asked offline" in called.err
+    assert "nothing of it is in the cache; without --offline it is asked for" in called.err
     assert home.exists()
 
 

@@ -44,6 +44,17 @@ def test_a_session_that_is_not_over(
     assert any("is not over" in note for note in supplied.notes) == unfinished
 
 
+@pytest.mark.parametrize(
+    "moment", ["2024-03-30T12:00-04:00", "2024-03-31T12:00-04:00", "2024-04-10T12:00-04:00"]
+)
+@pytest.mark.parametrize("end", [date(2024, 3, 28), date(2024, 3, 29), date(2024, 3, 30)])
+def test_prices_are_the_same_whenever_they_are_asked_for(tmp_path: Path, moment: str, end: date) -> None:
+    """Up to a Thursday, the holiday after it or the Saturday: the last session sets the basis."""
+    panel = supply_at(moment, tmp_path).supply(["SPY"], end).panel
+    first = supply_at("2024-03-28T20:00-04:00", tmp_path).supply(["SPY"]).panel
+    assert panel.content_hash == first.content_hash
+
+
 def test_a_day_to_come(tmp_path: Path) -> None:
     """It is an error that names the last session so far."""
     with pytest.raises(
@@ -65,6 +76,7 @@ def test_offline_notes(tmp_path: Path) -> None:
     later = supply_at("2024-03-25T17:00-04:00", tmp_path, offline=True)
     notes = later.supply(["SPY", "TLT"]).notes
     assert notes == (
+        "there is no price after 2024-03-13",
         "16 sessions of tickers are not in the cache, and were not asked for",
         "the latest splits and dividends of SPY, TLT may be lacking: they were not asked for",
     )

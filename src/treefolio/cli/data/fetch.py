@@ -94,7 +94,8 @@ def _print(stock: Stock, supply: VendorSupply) -> None:
     if rows:
         show.plain_table(("ticker", "first", "last", "bars", "splits and dividends"), rows)
     for name, reason in sorted(stock.figures.failed.items()):
-        offer = did_you_mean(name, [each for each in supply.tickers() if each not in stock.figures.failed])
+        known = () if name in stock.bars else set(supply.tickers()) - stock.figures.failed.keys()
+        offer = did_you_mean(name, known)
         show.tell(f"{name}: {reason}." + (f" {offer}" if offer else ""))
     show.notes(f"{ticker} {session}: {message}" for ticker, session, _, message in stock.withheld)
     show.say(described(stock.figures))
