@@ -487,3 +487,25 @@ def test_import_says_what_is_amiss(program: Program, home: Path, tmp_path: Path)
     called = done(program("data", "import", str(tmp_path / "flat")))
     assert "no file of 7 sessions between the first and the last: 2019-01-10, 2019-01-11" in called.out
     assert home.exists()
+
+
+def test_not_listed_yet(program: Program, home: Path) -> None:
+    """A ticker that was listed later is named with its day."""
+    del home
+    flags = ["--start", "2008-01-02", "--end", "2009-12-31"]
+    called = program("data", "fetch", "SPY", "TQQQ", "--source", "synthetic", *flags)
+    assert called.status == 1
+    assert (
+        "TQQQ: synthetic seed-7 has no bars of it from 2008-01-02 to 2009-12-31. It was listed on 2010"
+        in called.err
+    )
+
+
+def test_a_run_from_before_the_vendor_begins(
+    program: Program, server: VendorServer, strategy: Path, tmp_path: Path
+) -> None:
+    """The run says so too."""
+    flags = ["--source", "alpaca", "--start", "2012-01-03", "--end", "2021-12-31"]
+    called = done(program("run", str(strategy), *flags, "--out", str(tmp_path / "a")))
+    assert "alpaca sip has no prices before 2016-01-04" in called.out
+    assert server.refused == 0

@@ -306,6 +306,7 @@ class Asker:
 
         Its end is moved, and that is said, where the end of the prices is held out.
         """
+        self._say_if_too_early()
         from treefolio.engine.compiled import Question  # noqa: PLC0415 - heavy
         from treefolio.sweep.ask import panel_for  # noqa: PLC0415 - heavy
         from treefolio.sweep.holdout import hold_out  # noqa: PLC0415 - heavy
