@@ -5,12 +5,12 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Sequence
-from datetime import UTC, datetime
 from typing import Annotated
 
 import typer
 
 from treefolio.cli import (
+    asked,
     check,
     compare,
     convert,
@@ -68,12 +68,8 @@ def start(arguments: Sequence[str] | None = None) -> int:
     command = typer.main.get_command(app)
     try:
         with log.lines():
-            found = command.main(
-                given or ["--help"],
-                prog_name="treefolio",
-                standalone_mode=False,
-                obj=datetime.now(UTC),  # when it was asked: `asked.asked_at`
-            )
+            asked.begin()
+            found = command.main(given or ["--help"], prog_name="treefolio", standalone_mode=False)
         sys.stdout.flush()
     except BrokenPipeError:
         _forget_output()

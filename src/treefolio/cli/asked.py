@@ -5,11 +5,10 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
-
-from click import get_current_context
 
 from treefolio.cli import show
 from treefolio.cli.flags import Period, Prices, Selection, Trading
@@ -29,6 +28,7 @@ if TYPE_CHECKING:
 
 MISSING = ("error", "skip")
 EMPTY = ("redistribute", "cash")
+_BEGAN: ContextVar[dt.datetime] = ContextVar("began")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -128,9 +128,12 @@ def keep_snapshot(supplied: Supplied) -> None:
 
 def asked_at() -> dt.datetime:
     """When the command was given: what is fetched later is fresh, by whomever."""
-    context = get_current_context(silent=True)
-    given = None if context is None else context.find_root().obj
-    return given if isinstance(given, dt.datetime) else dt.datetime.now(dt.UTC)
+    return _BEGAN.get(None) or dt.datetime.now(dt.UTC)
+
+
+def begin() -> None:
+    """Takes note of the moment, which is that of the command."""
+    _BEGAN.set(dt.datetime.now(dt.UTC))
 
 
 def _kind(flags: Prices) -> str:

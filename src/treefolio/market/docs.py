@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pydantic_core import PydanticUndefined
-
 from treefolio.market.settings import MarketSettings
 from treefolio.settings import PREFIX
 
@@ -22,8 +20,8 @@ def page() -> str:
     lines = []
     for name, field in MarketSettings.model_fields.items():
         variable = str(field.validation_alias or f"{PREFIX}{name.upper()}")
-        default = "" if field.default in (None, PydanticUndefined) else f"`{field.default}`"
-        if name == "home":
+        default = "" if field.default is None else f"`{field.default}`"
+        if field.default_factory is not None:
             default = "the platform's user data folder"
         lines.append(f"| `{variable}` | {default} | {field.description} |\n")
     return HEAD + "".join(lines)
