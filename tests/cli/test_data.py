@@ -356,9 +356,10 @@ def test_diff(program: Program, server: VendorServer, tmp_path: Path) -> None:
     raw = ["--source", "alpaca", "--adjustment", "raw", "--end", "2021-12-31", "--out", str(out)]
     done(program("run", str(tree), *raw))
     snapshot = json.loads((out / "manifest.json").read_text())["prices"]["snapshot"]
-    called = program("data", "diff", "alpaca", snapshot, "--end", "2021-12-31")
-    assert called.status == 1
-    assert "SPY" in called.out
+    for side in (snapshot, str(out)):
+        called = program("data", "diff", "alpaca", side, "--end", "2021-12-31")
+        assert called.status == 1
+        assert "SPY" in called.out
     assert server.refused == 0
 
 

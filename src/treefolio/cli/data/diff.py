@@ -21,7 +21,10 @@ if TYPE_CHECKING:
 
     from treefolio.market.panel import Panel
 
-Side = Annotated[str, Argument(help="A source (alpaca, alpaca:iex), a snapshot's hash, or a file of prices.")]
+MANIFEST = "manifest.json"
+Side = Annotated[
+    str, Argument(help="A source (alpaca, alpaca:iex), a snapshot's hash, a result's folder, or a file.")
+]
 
 
 def verb(
@@ -61,12 +64,24 @@ def verb(
 
 
 def side_kind(name: str) -> str:
-    """What a side is: source, file or snapshot."""
+    """What a side is: source, result (the folder of a run or a sweep), file or snapshot."""
     from treefolio.market.sources.table import SOURCES  # noqa: PLC0415 - heavy
 
     if name.partition(":")[0] in SOURCES:
         return "source"
+    if (Path(name) / MANIFEST).is_file():
+        return "result"
     return "file" if Path(name).exists() else "snapshot"
+
+
+def snapshot_of(folder: Path) -> str:
+    """The hash of the prices of a result. Raises PriceError."""
+    try:
+        return str(json.loads((folder / MANIFEST).read_text(encoding="utf-8"))["prices"]["snapshot"])
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise PriceError(
+            f"does not say which prices it had: {error}", source=str(folder / MANIFEST)
+        ) from None
 
 
 def opened(name: str, kind: str, tickers: list[str], adjustment: str, end: dt.date | None) -> Panel:
@@ -91,8 +106,8 @@ def opened(name: str, kind: str, tickers: list[str], adjustment: str, end: dt.da
             show.tell(f"{name}: {note}.")
         return supplied.panel
     try:
-        panel = snapshots.load(name, home())
+        panel = snapshots.load(snapshot_of(Path(name)) if kind == "result" else name, home())
     except PriceError as error:
-        error.hint = "A side is a source, a snapshot's hash, or a file of prices."
+        error.hint = "A side is a source, a snapshot's hash, a result's folder, or a file of prices."
         raise
     return panel.select(tickers) if tickers else panel

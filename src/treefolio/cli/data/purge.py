@@ -45,5 +45,5 @@ def verb(
     blocks = "block" if count == 1 else "blocks"
     show.say(f"{count:,} {blocks} forgotten, {size}" if count else "nothing to forget")
     following = next_purge_moment(SystemClock().now()).astimezone(NEW_YORK)
-    show.say(f"It pays again from {following:%Y-%m-%d %H:%M} New York time on.")
+    show.say(f"Prices may change again on {following:%Y-%m-%d} at {following:%H:%M} New York time.")
     return 0
