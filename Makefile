@@ -34,7 +34,7 @@ bench: $(VENV)/.dev
 docs: $(VENV)/.dev
 	$(BIN)/python -m treefolio.indicators.docs > docs/indicators.md
 	$(BIN)/python -m treefolio.metrics.docs > docs/metrics.md
-	$(BIN)/python -m treefolio.market.docs > docs/settings.md
+	$(BIN)/python -m treefolio.service.docs > docs/settings.md
 
 $(VENV)/.run: pyproject.toml constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)

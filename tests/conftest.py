@@ -18,9 +18,11 @@ settings.load_profile("pinned")
 
 
 @pytest.fixture(scope="session", autouse=True)
-def _home(tmp_path_factory: pytest.TempPathFactory) -> None:
-    """Caches and ledgers of tests are not the user's; processes that tests start inherit it."""
+def _surroundings(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Caches and ledgers of tests are not the user's, and tables are as wide as in a file; processes that
+    tests start inherit both."""
     os.environ["TREEFOLIO_HOME"] = str(tmp_path_factory.mktemp("home"))
+    os.environ.pop("COLUMNS", None)
 
 
 @pytest.fixture(scope="session")

@@ -1,4 +1,4 @@
-"""docs/market-data.md: its commands work against a server that speaks Alpaca's wire; it names what there is."""
+"""docs/market-data.md: its commands work with a server that speaks Alpaca's wire; it names what there is."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from test_docs import ROOT, STRATEGY, blocks, run_console
-from treefolio.market.docs import page
 from treefolio.market.sources.table import SOURCES
+from treefolio.service.docs import page
 from treefolio.testing.vendors.alpaca_wire import AlpacaWire
 from treefolio.testing.vendors.served import made_up
 from treefolio.testing.vendors.server import VendorServer

@@ -1,4 +1,4 @@
-"""The parts of reports: HTML that escapes, numbers, marks on axes, fewer points, charts, luck."""
+"""The parts of reports: HTML that escapes, numbers, marks on axes, fewer points, charts."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from treefolio.metrics import GROUPS, METRICS, TITLES
-from treefolio.report import drawing, luck, numerals, style, thin, ticks
+from treefolio.report import drawing, numerals, style, thin, ticks
 from treefolio.report.markup import Html, el, escape, join, shortened
 
 ANY_TEXT = st.text(st.characters(), max_size=60)
@@ -198,24 +198,6 @@ def test_linear_marks_are_round(low: float, high: float, marks: list[float]):
 def test_whole_marks_have_no_decimals():
     marks = [at for at, _ in ticks.linear(70, 85, str, about=6, whole=True)]
     assert marks == [70, 75, 80, 85]
-
-
-@pytest.mark.parametrize(
-    ("trials", "value"),
-    [(5, 1.192594), (10, 1.574598), (100, 2.530603), (10_000, 3.860665), (200_000, 4.539299), (1, 0.0)],
-)
-def test_expected_maximum_agrees_with_the_paper(trials: int, value: float):
-    assert luck.expected_maximum(trials) == pytest.approx(value, abs=1e-6)
-
-
-@pytest.mark.parametrize(("years", "sharpe"), [(5, 2.03), (10, 1.44), (20, 1.02)])
-def test_200_000_trials_without_skill_look_good(years: int, sharpe: float):
-    assert luck.expected_best_sharpe(200_000, 252 * years) == pytest.approx(sharpe, abs=0.005)
-
-
-def test_without_sessions_or_trials_luck_is_nothing():
-    assert luck.expected_best_sharpe(100, 0) == 0.0
-    assert luck.expected_best_sharpe(0, 100) == 0.0
 
 
 def a_chart(name: str = "one") -> Html:

@@ -14,8 +14,9 @@ import pytest
 
 from test_report_pages import HOSTILE, Page, check_inert
 from treefolio.metrics import METRICS
-from treefolio.report import SweepSummary, heat, luck, spread, summary, sweep_page
-from treefolio.report.numerals import shown
+from treefolio.report import SweepSummary, heat, spread, summary, sweep_page
+from treefolio.report.numerals import share, shown
+from treefolio.selection import expected_best_sharpe, overfitting, per_block
 
 VARIABLES: dict[str, tuple[summary.Value, ...]] = {
     "high": tuple(range(70, 82)),
@@ -47,6 +48,9 @@ def some_rows() -> pl.DataFrame:
     for key in METRICS:
         values = dice.normal(0.6, 0.3, len(grid)).round(3)
         columns[key] = [None if bad else float(value) for bad, value in zip(failed, values, strict=True)]
+    for key in ("dsr", "plateau"):
+        values = dice.random(len(grid)).round(3)
+        columns[key] = [None if bad else float(value) for bad, value in zip(failed, values, strict=True)]
     columns["status"] = np.where(failed, "failed", "ok")
     columns["reason"] = [f"UVXY has no price {HOSTILE}" if bad else None for bad in failed]
     return pl.DataFrame(columns).with_columns(
@@ -54,11 +58,61 @@ def some_rows() -> pl.DataFrame:
     )
 
 
+def said_of(rows: pl.DataFrame) -> dict[str, object]:
+    """What ``selection.json`` would say: the statistics are real ones, of returns that are not the rows'."""
+    ratios = rows["sharpe"].drop_nulls()
+    dice = np.random.default_rng(6)
+    over = overfitting(*per_block(dice.normal(0, 0.01, (60, 320))))
+    best = int(np.argmax(rows["sharpe"].fill_null(-np.inf).to_numpy()))
+    return {
+        "trials": len(ratios),
+        "left_out": {"failed": len(rows) - len(ratios), "skipped": 0, "no_sharpe": 0},
+        "effective_trials": 12.5,
+        "effective_trials_sample": 500,
+        "expected_max_sharpe": expected_best_sharpe(len(ratios), 1257),
+        "expected_max_sharpe_effective": expected_best_sharpe(12.5, 1257),
+        "sharpe_threshold": 1.1,
+        "best": {
+            "row": best,
+            "variables": {"high": rows["high"][best]},
+            "sharpe": rows["sharpe"][best],
+            "psr": 0.99,
+            "dsr": 0.4,
+            "dsr_effective": 0.7,
+            "plateau": 0.5,
+        },
+        "min_backtest_years": 4.2,
+        "pbo": over.pbo,
+        "pbo_error": 0.01,
+        "pbo_rows": over.rows,
+        "pbo_blocks": over.blocks,
+        "pbo_splits": over.splits,
+        "pbo_splits_total": over.splits_total,
+        "degradation_slope": over.degradation_slope,
+        "probability_of_loss": over.probability_of_loss,
+        "logit": {"edges": over.logit_edges, "counts": over.logit_counts, "quantiles": {"0.5": 0.1}},
+        "in_sample": over.in_sample,
+        "out_of_sample": over.out_of_sample,
+        "lineage_trials": 5_000,
+        "lineage_sweeps": 3,
+        "lineage_expected_max_sharpe": 1.7,
+        "lineage_note": None,
+        "note": None,
+    }
+
+
 @pytest.fixture(scope="module")
 def sweep() -> SweepSummary:
     rows = some_rows()
     counts = {"ok": int((rows["status"] == "ok").sum()), "failed": int((rows["status"] == "failed").sum())}
-    return SweepSummary(rows=rows, variables=VARIABLES, manifest=MANIFEST, counts=counts, synthetic=True)
+    return SweepSummary(
+        rows=rows,
+        variables=VARIABLES,
+        manifest=MANIFEST,
+        counts=counts,
+        selection=said_of(rows),
+        synthetic=True,
+    )
 
 
 @pytest.fixture(scope="module")
@@ -83,34 +137,38 @@ def test_names_from_strangers_are_text(page: Page):
 
 
 def test_it_says_how_many_there_were_and_why_some_failed(page: Page, sweep: SweepSummary):
-    assert "Combinations 1,800 3 variables" in page.text
-    assert f"Done {sweep.counts['ok']:,} {sweep.counts['failed']} failed" in page.text
+    assert f"Trials {sweep.counts['ok']:,} 3 variables, {sweep.counts['ok']:,} of 1,800 done" in page.text
     assert ["failed", f"UVXY has no price {HOSTILE}", "36"] in page.rows
 
 
 def test_it_says_that_the_best_of_many_is_lucky(page: Page, rows: list[dict[str, object]]):
-    expected = luck.expected_best_sharpe(len(rows), 1258)
+    expected = expected_best_sharpe(len(rows), 1257)
     assert "The best of many trials is lucky." in page.text
-    assert f"made {len(rows):,} trials over 1,258 sessions (5.0 years)" in page.text
-    assert f"is expected to show {expected:.2f}" in page.text
-
-
-@pytest.mark.parametrize(("best", "words"), [(0.3, "Luck alone would"), (9.0, "more than luck alone")])
-def test_the_verdict_depends_on_the_best(sweep: SweepSummary, best: float, words: str):
-    ratios = pl.when(pl.int_range(pl.len()) == 0).then(best).otherwise(0.1)
-    few = replace(sweep, rows=sweep.rows.with_columns(sharpe=ratios))
-    assert words in check_inert(sweep_page(few)).text
+    assert f"{len(rows):,} trials over 5.0 years" in page.text
+    assert f"expected to show a Sharpe ratio of {expected:.2f}" in page.text
 
 
 def test_the_best_are_listed_with_their_own_numbers(page: Page, rows: list[dict[str, object]]):
     ranked = sorted(rows, key=lambda row: -float(str(row["sharpe"])))[:20]
     keys = ("sharpe", "annualized_return", "volatility", "max_drawdown", "calmar")
-    listed = [row for row in page.rows if len(row) == 1 + len(VARIABLES) + len(keys)][1:]
-    assert len(listed) == 20
+    width = 2 + len(VARIABLES) + len(keys) + 2
+    head = next(k for k, row in enumerate(page.rows) if row[:2] == ["", "Row"])
+    listed = page.rows[head + 1 : head + 21]
     for place, (row, cells) in enumerate(zip(ranked, listed, strict=True), start=1):
         numbers = [shown(METRICS[key], row[key]) for key in keys]  # type: ignore[arg-type]
-        assert cells[:2] == [str(place), str(row["high"])]
-        assert cells[1 + len(VARIABLES) :] == numbers
+        judged = [share(float(str(row[key]))) for key in ("dsr", "plateau")]
+        assert len(cells) == width
+        assert cells[0] == str(place)
+        assert cells[2] == str(row["high"])
+        assert cells[2 + len(VARIABLES) :] == numbers + judged
+
+
+def test_a_row_is_named_by_its_number(page: Page, sweep: SweepSummary):
+    found = summary.best(sweep, ["high"], 1)
+    number = found[summary.ROW][0]
+    assert sweep.rows.lazy().collect()["sharpe"][number] == found["sharpe"][0]
+    head = next(k for k, row in enumerate(page.rows) if row[:2] == ["", "Row"])
+    assert page.rows[head + 1][1] == f"{number:,}"
 
 
 def test_of_equals_the_earlier_row_is_better(sweep: SweepSummary):
@@ -119,11 +177,6 @@ def test_of_equals_the_earlier_row_is_better(sweep: SweepSummary):
     assert found.get_column("high").to_list() == [70] * 5
     assert found.get_column("^s.*$").to_list() == [0.0, 0.0, 0.0, 0.25, 0.25]
     assert found.get_column(HOSTILE).to_list() == ["TQQQ", "<b>SOXL</b>", "UPRO", "TQQQ", "<b>SOXL</b>"]
-
-
-def test_rows_that_were_ranked_before_are_taken_as_they_are(sweep: SweepSummary):
-    ranked = sweep.rows.lazy().collect().head(3)
-    assert summary.best(replace(sweep, top=ranked), ["high"], 20).equals(ranked)
 
 
 @pytest.mark.parametrize("name", VARIABLES)
@@ -139,22 +192,35 @@ def test_marginals_are_the_mean_and_the_median(sweep: SweepSummary, rows: list[d
         )
 
 
-def test_the_map_is_of_the_two_longest_variables_and_means_over_the_rest(
-    sweep: SweepSummary, rows: list[dict[str, object]]
-):
+def test_a_map_means_over_the_rest(sweep: SweepSummary, rows: list[dict[str, object]]):
     down, across = heat.bins(VARIABLES["^s.*$"]), heat.bins(VARIABLES["high"])
-    means = summary.grid(sweep, "^s.*$", "high", (down.place, across.place))
-    assert means.shape == (heat.MOST, 12)
+    cells = summary.grid(sweep, "^s.*$", "high", (down.place, across.place))
+    assert cells.means.shape == (heat.MOST, 12)
     for d, a in ((0, 0), (3, 11), (39, 5)):
         ratios = [
             float(str(row["sharpe"]))
             for row in rows
             if down.place[row["^s.*$"]] == d and across.place[row["high"]] == a  # type: ignore[index]
         ]
-        assert means[d, a] == pytest.approx(fmean(ratios))
+        assert cells.means[d, a] == pytest.approx(fmean(ratios))
+        assert cells.counts[d, a] == len(ratios)
+    every = np.array([float(str(row["sharpe"])) for row in rows])
+    assert cells.squares == pytest.approx(((every - every.mean()) ** 2).sum())
     section = heat.heat_section(sweep)
     assert section is not None
-    assert "Neighbouring values share a cell" in section
+    assert "Neighbouring values may share a cell" in section
+
+
+def test_the_pair_that_moves_the_metric_comes_first(sweep: SweepSummary):
+    """Of three variables those two that make the ratio, whatever the order in which they are listed."""
+    made = (pl.col("high") - 75) * pl.col(HOSTILE).replace_strict(
+        {"TQQQ": -1.0, "<b>SOXL</b>": 0.0, "UPRO": 1.0}
+    )
+    moved = replace(sweep, rows=sweep.rows.lazy().with_columns(sharpe=made + 0.01 * pl.col("sharpe")))
+    first, *others = heat.telling(moved, list(VARIABLES))
+    assert {first.down, first.across} == {"high", HOSTILE}
+    assert first.cells.told == pytest.approx(1.0, abs=0.01)
+    assert all(each.cells.told < 0.2 for each in others)
 
 
 @pytest.mark.parametrize("count", [1, 5, 40, 41, 1000])
@@ -206,7 +272,7 @@ def test_only_the_columns_that_are_shown_are_read(sweep: SweepSummary, text: str
     poisoned = [
         pl.col(key).map_batches(poison, return_dtype=pl.Float64)
         for key in METRICS
-        if key not in {"sharpe", "annualized_return", "volatility", "max_drawdown", "calmar"}
+        if key not in {"sharpe", "sortino", "annualized_return", "volatility", "max_drawdown", "calmar"}
     ]
     assert sweep_page(replace(sweep, rows=sweep.rows.lazy().with_columns(poisoned))) == text
 
@@ -214,15 +280,36 @@ def test_only_the_columns_that_are_shown_are_read(sweep: SweepSummary, text: str
 def test_a_sweep_in_which_nothing_was_done_has_a_page(sweep: SweepSummary):
     none = pl.lit(None, dtype=pl.Float64)
     failed = sweep.rows.lazy().with_columns(
-        *(none.alias(key) for key in METRICS), status=pl.lit("skipped"), reason=pl.lit("fast < slow")
+        *(none.alias(key) for key in (*METRICS, "dsr", "plateau")),
+        status=pl.lit("skipped"),
+        reason=pl.lit("fast < slow"),
     )
-    empty = replace(sweep, rows=failed, counts={"ok": 0, "skipped": 1800}, synthetic=False)
+    said = {"trials": 0, "left_out": {"skipped": 1800}, "note": "no row has a Sharpe ratio", "best": None}
+    empty = replace(sweep, rows=failed, counts={"ok": 0, "skipped": 1800}, selection=said, synthetic=False)
     page = check_inert(sweep_page(empty))
     assert "SYNTHETIC" not in page.text
     assert "It is undefined in every combination." in page.text
+    assert "No row has a Sharpe ratio: there is no best." in page.text
+    assert "It cannot be told: no row has a Sharpe ratio." in page.text
     assert ["skipped", "fast < slow", "1,800"] in page.rows
 
 
 def test_a_sampled_space_says_how_much_of_it_was_asked_for(sweep: SweepSummary):
     page = check_inert(sweep_page(replace(sweep, counts={"ok": 900})))
     assert "The grid has 1,800 combinations, of which 900 (50.0%) were asked for." in page.text
+
+
+def test_many_variables_with_long_names_make_no_large_page(sweep: SweepSummary):
+    """30 variables of 60 values each, whose names are long and full of what must be escaped."""
+    dice, size = np.random.default_rng(8), 2_000
+    names = [f'{k}<>&"{"x" * 300}' for k in range(30)]
+    variables = {name: tuple(float(f"{v}.123456") for v in range(60)) for name in names}
+    columns = {name: dice.choice(np.array(variables[name]), size) for name in names}
+    table = sweep.rows.lazy().collect()
+    rows = table[[name for name in table.columns if name not in VARIABLES]].sample(
+        size, with_replacement=True, seed=1
+    )
+    wide = rows.with_columns(**{name: pl.Series(values) for name, values in columns.items()})
+    counts = dict(rows.group_by("status").len().iter_rows())
+    page = check_inert(sweep_page(replace(sweep, rows=wide, variables=variables, counts=counts)))
+    assert page.text.count("more variables") >= 3

@@ -9,7 +9,7 @@ import pytest
 
 from treefolio.engine import reference
 from treefolio.engine.compiled import Question, prepare, record
-from treefolio.engine.trace import Step, Trace, trace
+from treefolio.engine.trace import Step, Trace, trace, traces
 from treefolio.engine.verdicts import Verdict
 from treefolio.errors import MissingPrices, WindowError
 from treefolio.indicators import SIGNATURES
@@ -200,3 +200,14 @@ def test_depth_is_no_limit(panel: Panel) -> None:
     found = trace(text.parse(deep, SIGNATURES), panel, 25)
     assert len(found.steps) == depth + 1
     assert found.weights == {"UP": 1.0}
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_several_sessions_at_once(seed: int) -> None:
+    """Traces that share a graph are those of each session alone, in the order asked for."""
+    rng = np.random.default_rng(seed)
+    prices = random_panel(rng, tickers=TICKERS, sessions=120)
+    strategy = random_strategy(rng, tickers=TICKERS, nodes=14)
+    sessions = [90, 61, 90, 75]
+    alone = [trace(strategy, prices, session, "skip") for session in sessions]
+    assert repr(traces(strategy, prices, sessions, "skip")) == repr(alone)  # NaN is NaN

@@ -9,7 +9,7 @@
 * `read` a strategy's file, or build a `Strategy` with `If`, `equal`, `weighted`, `top`, …; every indicator
   is a function of its name: `rsi`, `sma`, `price`, …
 * `read_panel`, `vendor` or `synthetic_panel` for prices, `Execution` and `Costs` for how decisions trade.
-* `run` gives a `Result`, `sweep` a `Swept`.
+* `run` gives a `Result`, `sweep` a `Swept`, `walk_forward` a walk-forward test.
 
 Nothing is imported before it is used (PEP 562): ``import treefolio`` takes some milliseconds.
 """
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from treefolio.errors import TreefolioError as TreefolioError
     from treefolio.face import run as run
     from treefolio.face import sweep as sweep
+    from treefolio.face import walk_forward as walk_forward
     from treefolio.formats import Import as Import
     from treefolio.formats import read as read
     from treefolio.market.files import read_panel as read_panel
@@ -127,6 +128,7 @@ __all__ = [
     "var",
     "vendor",
     "volatility",
+    "walk_forward",
     "weighted",
     "willr",
 ]
@@ -148,6 +150,7 @@ _HOMES = {
     "run": "treefolio.face",
     "synthetic_panel": "treefolio.market.synthetic",
     "vendor": "treefolio.market.vendors",
+    "walk_forward": "treefolio.face",
     **dict.fromkeys(
         (
             "If",

@@ -1,4 +1,6 @@
-"""The functions of the library's face that no package below has as they stand: `run`, `sweep`, indicators.
+"""The functions of the library's face that no package below has as they stand.
+
+`run`, `sweep`, `walk_forward`, and one for each indicator.
 
 They take what a notebook has, strategies or files, panels or files, ISO dates, and ask the engine.
 """
@@ -22,13 +24,18 @@ from treefolio.graph.plan import Axes
 from treefolio.indicators import INDICATORS, SIGNATURES
 from treefolio.market.panel import Panel
 from treefolio.market.supply import FileSupply, Supply
+from treefolio.settings import home
 from treefolio.strategy.build import reading
 from treefolio.strategy.tree import NumberLike, Reading, Strategy, Word
 from treefolio.sweep import ask, single
 from treefolio.sweep.assignments import Sample, open_selection
-from treefolio.sweep.many import Progress, Swept, plan_sweep
+from treefolio.sweep.lengths import parse_length
+from treefolio.sweep.many import Planned, Progress, Swept, plan_sweep
 from treefolio.sweep.single import Engine, Result
 from treefolio.sweep.space import Value
+from treefolio.sweep.walkforward.folds import Rolling
+from treefolio.sweep.walkforward.plan import plan_walk
+from treefolio.sweep.walkforward.result import WalkForward
 
 StrategyLike: TypeAlias = "Strategy | Import | str | Path"
 PricesLike: TypeAlias = "Panel | Supply | str | Path | Sequence[str | Path]"
@@ -100,25 +107,25 @@ def sweep(
         threads: how many ranges of rows are computed at once; None for one per processor.
         executor: computes them elsewhere than on threads of this process: a ProcessPoolExecutor that spawns,
             or a Dask client's (``client.get_executor()``); then ``threads`` is best its number of workers.
-        out: a folder for the files of a sweep; None keeps the rows in memory.
+        out: a folder for the files of a sweep; None keeps the rows in memory. Either way its trials are
+            counted in the ledger of the strategy's lineage, in the home folder.
         progress: called after each part, on the calling thread.
 
     The other arguments are those of `run`.
     """
-    if space is not None and sample is not None:
-        raise UsageError("space and sample exclude each other", hint="Give one of them.")
-    select = sample if space is None else Path(space)
-    tree = ask.load(strategy).strategy
-    opened, chosen = open_selection(tree, vary or {}, set or {}, select)
-    axes = {**chosen.axes, **{name: (value,) for name, value in chosen.fixed.items()}}
-    question = _question(opened, prices, axes, start, end, benchmark, missing, execution)
-    latest = _day(latest_start, "latest_start")
-    planned, notes = ask.answer(
-        question,
-        lambda asked: plan_sweep(
-            tree, asked, vary=vary, fix=set, select=select, latest_start=latest, metrics=metrics
-        ),
-        wished=_wished(benchmark),
+    planned, notes = _planned(
+        strategy,
+        prices,
+        vary or {},
+        start=start,
+        end=end,
+        benchmark=benchmark,
+        missing=missing,
+        execution=execution,
+        fix=set or {},
+        select=_selection(space, sample),
+        latest_start=latest_start,
+        metrics=metrics,
     )
     swept = planned.run(
         None if out is None else Path(out),
@@ -126,8 +133,62 @@ def sweep(
         resume=resume,
         progress=progress,
         executor=executor,
+        home=home(),
     )
     return replace(swept, notes=(*swept.notes, *notes))
+
+
+def walk_forward(
+    strategy: StrategyLike,
+    prices: PricesLike,
+    vary: Mapping[str, str | Sequence[Value]] | None = None,
+    *,
+    train: str,
+    test: str,
+    step: str | None = None,
+    anchored: bool = False,
+    by: str = "sharpe",
+    start: Day = None,
+    end: Day = None,
+    benchmark: str | Strategy | None = ask.DEFAULT_BENCHMARK,
+    missing: Missing = "error",
+    execution: Execution | None = None,
+    set: Mapping[str, Value] | None = None,  # noqa: A002 - the word of the command line, --set
+    space: str | Path | None = None,
+    sample: Sample | None = None,
+    threads: int | None = None,
+    progress: Callable[[Progress], None] | None = None,
+) -> WalkForward:
+    """The best combination of each training, judged on the sessions that follow; all in one pass.
+
+    Args:
+        train, test, step: lengths such as ``3y``, ``6m``, ``126d`` (sessions). The step is the test's length
+            when it is not given.
+        anchored: every training begins at the start.
+        by: the metric that chooses, by its better end; a minus turns it around.
+
+    The other arguments are those of `sweep`.
+    """
+    scheme = Rolling(
+        train=parse_length(train, "train"),
+        test=parse_length(test, "test"),
+        step=parse_length(step or test, "step"),
+        anchored=anchored,
+    )
+    planned, _ = _planned(
+        strategy,
+        prices,
+        vary or {},
+        start=start,
+        end=end,
+        benchmark=benchmark,
+        missing=missing,
+        execution=execution,
+        fix=set or {},
+        select=_selection(space, sample),
+    )
+    walk = plan_walk(planned, scheme, by)
+    return walk.run(threads=threads or os.cpu_count() or 1, progress=progress)
 
 
 def indicator(name: str) -> Callable[..., Reading]:
@@ -143,6 +204,43 @@ def indicator(name: str) -> Callable[..., Reading]:
         f"{row.label} of a ticker, or of the branch that is ranked. Parameters: {words or 'none'}."
     )
     return build
+
+
+def _selection(space: str | Path | None, sample: Sample | None) -> Path | Sample | None:
+    """A file of combinations, a sample to draw, or None for all."""
+    if space is not None and sample is not None:
+        raise UsageError("space and sample exclude each other", hint="Give one of them.")
+    return sample if space is None else Path(space)
+
+
+def _planned(
+    strategy: StrategyLike,
+    prices: PricesLike,
+    vary: Mapping[str, str | Sequence[Value]],
+    *,
+    start: Day,
+    end: Day,
+    benchmark: str | Strategy | None,
+    missing: Missing,
+    execution: Execution | None,
+    fix: Mapping[str, Value],
+    select: Path | Sample | None,
+    latest_start: Day = None,
+    metrics: Collection[str] | None = None,
+) -> tuple[Planned, tuple[str, ...]]:
+    """A sweep that can begin, and notes on it."""
+    tree = ask.load(strategy).strategy
+    opened, chosen = open_selection(tree, vary, fix, select)
+    axes = {**chosen.axes, **{name: (value,) for name, value in chosen.fixed.items()}}
+    question = _question(opened, prices, axes, start, end, benchmark, missing, execution)
+    latest = _day(latest_start, "latest_start")
+    return ask.answer(
+        question,
+        lambda asked: plan_sweep(
+            tree, asked, vary=vary, fix=fix, select=select, latest_start=latest, metrics=metrics
+        ),
+        wished=_wished(benchmark),
+    )
 
 
 def _question(

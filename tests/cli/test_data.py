@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import date
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from cli_samples import Called, Program
+from treefolio.cli.data import check
 from treefolio.market import calendar
+from treefolio.market.bars import Bars
 from treefolio.testing.flat_files import write_folder
 from treefolio.testing.vendors.alpaca_wire import KEY, SECRET, AlpacaWire
-from treefolio.testing.vendors.served import made_up
+from treefolio.testing.vendors.served import Served, made_up
 from treefolio.testing.vendors.server import VendorServer
 
 NAMES = ["SPY", "TLT", "QQQ", "BIL", "GLD"]
@@ -255,6 +259,92 @@ def test_check_and_accept(program: Program, home: Path, monkeypatch: pytest.Monk
     assert (home / "accepted.json").exists()
 
 
+def crossed(day: date) -> Served:
+    """SPY, whose high is below its low on one day."""
+    served = made_up(["SPY"], FIRST, LAST, with_actions=False)
+    bars = served.of("1d")["SPY"]
+    fields = {name: values.copy() for name, values in bars.fields.items()}
+    fields["high"][bars.at == np.datetime64(day)] = 1.0
+    return Served(bars={"1d": {"SPY": Bars(at=bars.at, fields=fields)}})
+
+
+def test_accepted_bars_are_used_at_once(
+    program: Program, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """From what the cache has, without a request; `check` lists them as used from then on."""
+    day = date(2020, 5, 5)
+    with VendorServer(AlpacaWire(crossed(day))) as server:
+        monkeypatch.setenv("TREEFOLIO_ALPACA_DATA_URL", server.url)
+        first = fetched(program, "SPY")
+        assert [each[1] for each in first["withheld"]] == [str(day)]  # type: ignore[attr-defined]
+        assert program("data", "check").status == 1
+        done(program("data", "check", "SPY", "--accept", str(day)))
+        found = json.loads(done(program("data", "check", "--json")).out)
+        assert [(each["session"], each["withheld"]) for each in found] == [(str(day), False)]
+        second = fetched(program, "SPY")
+        assert second["withheld"] == []
+        assert second["tickers"]["SPY"]["bars"] == SESSIONS  # type: ignore[index]
+        assert second["requests"] == 0
+    assert home.exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["SPYX", "--accept", "2020-05-05"], "SPYX is not in the cache"),
+        (["SPYX"], "Did you mean SPY?"),
+        (["SPY", "TLT", "--accept", "2020-05-05"], "--accept is of one ticker"),
+        (["SPY", "--source", "alpacca"], "--source 'alpacca' is unknown"),
+        (["SPY", "--accept", "5.5.2020"], "is no date"),
+        (["SPY", "--accept", "2020-05-05", "--json"], "--accept lists nothing"),
+    ],
+)
+def test_check_of_what_is_not_there(
+    program: Program, server: VendorServer, home: Path, arguments: list[str], said: str
+) -> None:
+    """It is misuse, and nothing is accepted."""
+    fetched(program, "SPY", "TLT")
+    called = program("data", "check", *arguments)
+    assert called.status == 2
+    assert said in called.err
+    assert not (home / "accepted.json").exists()
+    assert server.refused == 0
+
+
+def test_accepting_a_quiet_day(program: Program, server: VendorServer) -> None:
+    """It is kept, and said that there was nothing to accept."""
+    fetched(program, "SPY")
+    called = done(program("data", "check", "SPY", "--accept", "2020-05-05"))
+    assert "nothing was found on 2020-05-05" in called.out
+    assert server.refused == 0
+
+
+def test_many_accept_at_once(program: Program, server: VendorServer, home: Path) -> None:
+    """Nobody's word is lost."""
+    fetched(program, "SPY")
+    days = [f"2020-01-{day:02d}" for day in (2, 3, 6, 7, 8, 9, 10, 13)]
+    with ThreadPoolExecutor(len(days)) as pool:
+        assert set(pool.map(lambda day: check.verb(["SPY"], accept=[day]), days)) == {0}
+    assert json.loads((home / "accepted.json").read_text()) == {"alpaca sip": {"SPY": days}}
+    assert server.refused == 0
+
+
+def test_what_no_panel_can_hold_is_not_accepted(
+    program: Program, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A close of 0 stays withheld, whoever accepts it."""
+    served = made_up(["SPY"], FIRST, LAST, with_actions=False)
+    served.of("1d")["SPY"].fields["close"][100] = 0.0
+    day = str(served.of("1d")["SPY"].at[100])
+    with VendorServer(AlpacaWire(served)) as server:
+        monkeypatch.setenv("TREEFOLIO_ALPACA_DATA_URL", server.url)
+        fetched(program, "SPY")
+        called = program("data", "check", "SPY", "--accept", day)
+    assert called.status == 2
+    assert "the close is 0: that cannot be used" in called.err
+    assert not (home / "accepted.json").exists()
+
+
 def test_diff(program: Program, server: VendorServer, tmp_path: Path) -> None:
     """A source against itself is alike; against a snapshot on another basis it is not."""
     flags = ["--tickers", "SPY,TLT", "--end", "2021-12-31"]
@@ -266,9 +356,21 @@ def test_diff(program: Program, server: VendorServer, tmp_path: Path) -> None:
     raw = ["--source", "alpaca", "--adjustment", "raw", "--end", "2021-12-31", "--out", str(out)]
     done(program("run", str(tree), *raw))
     snapshot = json.loads((out / "manifest.json").read_text())["prices"]["snapshot"]
-    called = program("data", "diff", "alpaca", snapshot, "--end", "2021-12-31")
+    for side in (snapshot, str(out)):
+        called = program("data", "diff", "alpaca", side, "--end", "2021-12-31")
+        assert called.status == 1
+        assert "SPY" in called.out
+    assert server.refused == 0
+
+
+def test_diff_of_what_neither_has(program: Program, server: VendorServer) -> None:
+    """A ticker that neither side has is named, with what the source said, and the status says that it was not
+    compared."""
+    called = program("data", "diff", "alpaca", "alpaca:sip", "--tickers", "SPY,SPYX", "--end", "2021-12-31")
     assert called.status == 1
-    assert "SPY" in called.out
+    assert "SPYX: it is in neither of the two" in called.err
+    assert "SPYX: alpaca sip has no bars of it" in called.err
+    assert "1 of 1 tickers are alike" in called.out
     assert server.refused == 0
 
 
@@ -305,6 +407,10 @@ def test_damaged_snapshot(program: Program, home: Path, strategy: Path, tmp_path
     called = program("run", str(strategy), "--snapshot", path.stem, "--out", str(tmp_path / "b"))
     assert called.status == 1
     assert "damaged" in called.err
+    (home / "snapshots" / f"{'0' * 64}.npz").write_bytes(content[:1000])
+    called = done(program("data", "snapshot", "list", "--json"))
+    assert [each["hash"] for each in json.loads(called.out)] == [path.stem]
+    assert "0000.npz: is no snapshot, or it is damaged" in called.err
 
 
 @pytest.mark.parametrize(
@@ -337,6 +443,15 @@ def test_before_the_vendor_begins(program: Program, server: VendorServer) -> Non
     assert bars.query["start"].startswith("2016-01-04")
 
 
+def test_all_before_the_vendor_begins(program: Program, server: VendorServer, strategy: Path) -> None:
+    """There is nothing to ask for: that is misuse."""
+    for verb in (["data", "fetch", "SPY"], ["run", str(strategy), "--out", str(strategy.parent / "out")]):
+        called = program(*verb, "--source", "alpaca", "--end", "2015-12-31")
+        assert called.status == 2
+        assert "alpaca sip has no prices before 2016-01-04, and the end is 2015-12-31" in called.err
+    assert not server.requests
+
+
 def test_flat_files_run_offline(
     program: Program, home: Path, strategy: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -348,9 +463,9 @@ def test_flat_files_run_offline(
     splits.write_text("ticker,execution_date,split_from,split_to\nGLD,2019-03-01,1,2\n")
     called = done(program("data", "import", str(tmp_path / "flat"), "--actions", str(splits)))
     assert "124 files, 124 sessions × 4 tickers: 496 bars" in called.out
-    assert "no dividend among the actions" in called.out
-    again = done(program("data", "import", str(tmp_path / "flat")))
-    assert "0 files" in again.out
+    assert "no dividend among the actions" in called.err
+    again = done(program("data", "import", str(tmp_path / "flat"), "--actions", str(splits), "--json"))
+    assert json.loads(again.out)["files"] == 0
     flags = ["--source", "massive", "--end", "2019-06-28", "--out", str(tmp_path / "a")]
     assert "MASSIVE_API_KEY" in program("run", str(strategy), *flags).err
     called = done(program("run", str(strategy), *flags, "--offline"))
@@ -359,5 +474,39 @@ def test_flat_files_run_offline(
     assert " to 2019-06-28" in called.out
     other = ["--source", "alpaca", "--offline", "--end", "2019-06-28", "--out", str(tmp_path / "b")]
     called = program("run", str(strategy), *other)
-    assert "splits and dividends of 4 tickers are not in the cache" in called.err
+    assert called.status == 1
+    assert "nothing of it is in the cache; without --offline it is asked for" in called.err
     assert home.exists()
+
+
+def test_import_says_what_is_amiss(program: Program, home: Path, tmp_path: Path) -> None:
+    """Sessions without a file, and bars that are withheld."""
+    days = calendar.sessions(FIRST, date(2019, 1, 31))
+    write_folder(tmp_path / "flat", ["SPY"], days)
+    for path in (tmp_path / "flat").rglob("2019-01-1*.csv.gz"):
+        path.unlink()
+    called = done(program("data", "import", str(tmp_path / "flat")))
+    assert "no file of 7 sessions between the first and the last: 2019-01-10, 2019-01-11" in called.out
+    assert home.exists()
+
+
+def test_not_listed_yet(program: Program, home: Path) -> None:
+    """A ticker that was listed later is named with its day."""
+    del home
+    flags = ["--start", "2008-01-02", "--end", "2009-12-31"]
+    called = program("data", "fetch", "SPY", "TQQQ", "--source", "synthetic", *flags)
+    assert called.status == 1
+    assert (
+        "TQQQ: synthetic seed-7 has no bars of it from 2008-01-02 to 2009-12-31. It was listed on 2010"
+        in called.err
+    )
+
+
+def test_a_run_from_before_the_vendor_begins(
+    program: Program, server: VendorServer, strategy: Path, tmp_path: Path
+) -> None:
+    """The run says so too."""
+    flags = ["--source", "alpaca", "--start", "2012-01-03", "--end", "2021-12-31"]
+    called = done(program("run", str(strategy), *flags, "--out", str(tmp_path / "a")))
+    assert "alpaca sip has no prices before 2016-01-04" in called.out
+    assert server.refused == 0

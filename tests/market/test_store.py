@@ -10,16 +10,20 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from treefolio.errors import SourceError
 from treefolio.market import calendar
 from treefolio.market.accepted import Accepted
 from treefolio.market.actions import Action, Split
 from treefolio.market.bars import SPLIT, Bars, Shelf
 from treefolio.market.cache.base import Cache, Key
+from treefolio.market.cache.choice import Guarded
 from treefolio.market.cache.directory import Directory
+from treefolio.market.cache.redis import Redis
 from treefolio.market.sources.base import Delivered, Failed
 from treefolio.market.sources.made_up import MadeUp
 from treefolio.market.store import Store
 from treefolio.testing.clock import FakeClock
+from treefolio.testing.redis import RedisServer
 
 FRIDAY_NIGHT = datetime(2024, 3, 15, 23, 0, tzinfo=UTC)
 FIRST = date(2023, 1, 3)
@@ -217,6 +221,56 @@ def test_actions_are_asked_for_again_after_a_close(cache: Cache, watch: FakeCloc
     assert len(source.asked_actions) == 2
 
 
+def test_actions_reach_to_the_day_of_adjustment(cache: Cache, watch: FakeClock) -> None:
+    """Actions that were asked for in the evening lack those of the next morning, which are asked for then."""
+    source = Watched()
+    store = Store(source, cache, watch=watch)
+    watch.set("2024-03-14T22:00-04:00")
+    source.split = [Split(ticker="SPY", ex_date=date(2024, 3, 15), new=2, old=1)]
+    assert not store.stock(["SPY"], FIRST, date(2024, 3, 14), adjusted_on=date(2024, 3, 14)).actions["SPY"]
+    watch.set("2024-03-15T10:00-04:00")
+    today = date(2024, 3, 15)
+    assert store.stock(["SPY"], FIRST, today, adjusted_on=today).actions["SPY"] == source.split
+
+
+def test_a_cache_that_keeps_nothing(tmp_path: Path, watch: FakeClock) -> None:
+    """In a folder that cannot be written, below a bound that nothing fits in, with a server that is full:
+    bars and actions are those of a cache that works, for one request each."""
+    (tmp_path / "file").write_bytes(b"")
+    unwritable = Directory(tmp_path / "file" / "cache", 10**9)
+    with RedisServer() as server:
+        server.fill()
+        full = Guarded(Redis(server.url, 10**9), unwritable)
+        for broken in (unwritable, Directory(tmp_path / "small", 1), full):
+            source = Watched()
+            source.split = [Split(ticker="SPY", ex_date=date(2024, 1, 10), new=2, old=1)]
+            store = Store(source, broken, watch=watch)
+            stock = store.stock(["SPY"], FIRST, date(2024, 2, 1), adjusted_on=date(2024, 2, 1))
+            assert stock.actions == {"SPY": source.split}
+            assert len(stock.bars["SPY"]) == days(FIRST, date(2024, 2, 1))
+            assert (len(source.asked), len(source.asked_actions)) == (1, 1)
+
+
+def test_offline(cache: Cache, watch: FakeClock) -> None:
+    """There is what the cache knows, its actions however old, and what it lacks is named; but no price that
+    is adjusted for nothing."""
+    source = Watched()
+    store = Store(source, cache, watch=watch)
+    day = date(2024, 3, 15)
+    store.stock(["SPY"], FIRST, day, adjusted_on=day)
+    store.stock(["TLT"], FIRST, day)
+    watch.advance(timedelta(days=10))
+    later = date(2024, 3, 22)
+    stock = store.stock(["SPY", "QQQ"], FIRST, later, adjusted_on=later, offline=True)
+    assert stock.bars["SPY"].at[-1] == np.datetime64("2024-03-13")  # the last that was settled
+    assert stock.old_actions == ("QQQ", "SPY")
+    assert "offline" in stock.figures.failed["QQQ"]
+    with pytest.raises(SourceError, match="splits and dividends of 1 tickers are not in the cache") as caught:
+        store.stock(["SPY", "TLT"], FIRST, later, adjusted_on=later, offline=True)
+    assert caught.value.ticker == "TLT"
+    assert len(source.asked) == 2
+
+
 def test_adjusted_bars_do_not_outlive_a_split(cache: Cache, watch: FakeClock) -> None:
     """What a source delivered adjusted is fetched again when a split falls after that day."""
     source = Watched(Shelf(source="made", delivered=SPLIT))
@@ -230,8 +284,37 @@ def test_adjusted_bars_do_not_outlive_a_split(cache: Cache, watch: FakeClock) ->
     assert source.asked[1][1:] == (FIRST, date(2024, 3, 22))
 
 
+def test_adjusted_bars_are_of_one_day(cache: Cache, watch: FakeClock) -> None:
+    """When one year was lost, and a split came later than all that was asked for, none of the years stays:
+    the source adjusts the lost one for it."""
+    source = Watched(Shelf(source="made", delivered=SPLIT))
+    store = Store(source, cache, watch=watch)
+    last = date(2023, 12, 29)
+    store.stock(["SPY"], FIRST, last)
+    watch.advance(timedelta(days=30))
+    source.split = [Split(ticker="SPY", ex_date=date(2024, 6, 3), new=2, old=1)]
+    assert store.stock(["SPY"], FIRST, last).figures.misses == 0
+    store.stock(["SPY"], date(2022, 1, 3), last)
+    assert source.asked[1][1:] == (date(2022, 1, 3), date(2022, 12, 30))  # the split is still to come
+    watch.set("2024-06-10T23:00Z")
+    cache.drop([Key(source.shelf, "SPY", "2022")])
+    store.stock(["SPY"], date(2022, 1, 3), last)
+    assert source.asked[2][1:] == (date(2022, 1, 3), last)
+
+
+def test_adjusted_bars_of_a_split_s_own_day(cache: Cache, watch: FakeClock) -> None:
+    """On the morning of a split nobody knows whether the source has adjusted for it; by the close it has."""
+    source = Watched(Shelf(source="made", delivered=SPLIT))
+    source.split = [Split(ticker="SPY", ex_date=date(2024, 3, 20), new=2, old=1)]
+    store = Store(source, cache, watch=watch)
+    for moment in ("2024-03-20T08:00-04:00", "2024-03-20T17:00-04:00", "2024-03-20T18:00-04:00"):
+        watch.set(moment)
+        store.stock(["SPY"], FIRST, date(2024, 3, 8))
+    assert len(source.asked) == 2
+
+
 def test_what_is_withheld_is_named_until_it_is_accepted(cache: Cache, watch: FakeClock) -> None:
-    """A high below the low is set aside; after it was accepted and its block dropped, it is used."""
+    """A high below the low is set aside; once it is accepted it is used, and nothing is asked for again."""
     source = Watched()
     day = date(2024, 1, 31)
     source.factor = {(day, "high"): 0.5}
@@ -241,11 +324,12 @@ def test_what_is_withheld_is_named_until_it_is_accepted(cache: Cache, watch: Fak
     kept = Store(source, cache, watch=watch).stock(["SPY"], FIRST, date(2024, 2, 1))
     assert kept.withheld == stock.withheld
     assert kept.figures.misses == 0
-    cache.drop([Key(source.shelf, "SPY", "2024")])
     accepted = Accepted().also(source.shelf.name, "SPY", [day])
     used = Store(source, cache, watch=watch, accepted=accepted).stock(["SPY"], FIRST, date(2024, 2, 1))
     assert used.withheld == ()
+    assert len(used.bars["SPY"]) == days(FIRST, date(2024, 2, 1))
     assert np.datetime64(day) in used.bars["SPY"].at
+    assert len(source.asked) == 1
 
 
 def test_nothing_is_asked_of_the_future(cache: Cache, watch: FakeClock) -> None:

@@ -29,7 +29,7 @@ def test_a_sweep_says_what_luck_would_show(program: Program, asked: list[str | P
     assert called.status == 0, called.err
     said = json.loads((tmp_path / "out" / "selection.json").read_text(encoding="utf-8"))
     assert said["trials"] == 41
-    assert "the best of 41 trials without skill" in called.out
+    assert "the best of 41 independent trials without skill" in called.out
     assert f"Sharpe ratio of {said['expected_max_sharpe']:.2f}" in called.out
     assert f"deflated Sharpe ratio: {100 * said['best']['dsr']:.1f} %" in called.out
     assert f"Probability of overfitting: {100 * said['pbo']:.1f} %." in called.out

@@ -5,13 +5,13 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Sequence
-from datetime import UTC, datetime
 from typing import Annotated
 
 import typer
 
 from treefolio.cli import (
     answer,
+    asked,
     check,
     compare,
     convert,
@@ -23,14 +23,17 @@ from treefolio.cli import (
     inspect,
     jobs,
     log,
+    reveal,
+    robustness,
     run,
     serve,
     sweep,
     top,
+    walkforward,
     worker,
 )
 
-VERBS = (run, sweep, inspect, convert, explain, check, compare, top, demo)
+VERBS = (run, sweep, walkforward, reveal, robustness, inspect, convert, explain, check, compare, top, demo)
 """Each module has a function `verb`; its name is the module's."""
 HOUSE = (serve, worker, doctor)
 """Verbs of who runs a service; docs/service.md has them."""
@@ -70,16 +73,12 @@ def _program(
 
 def start(arguments: Sequence[str] | None = None) -> int:
     """The exit status of the command line with these arguments (of the process, when None)."""
-    log.configure()
     given = list(sys.argv[1:] if arguments is None else arguments)
     command = typer.main.get_command(app)
     try:
-        found = command.main(
-            given or ["--help"],
-            prog_name="treefolio",
-            standalone_mode=False,
-            obj=datetime.now(UTC),  # when it was asked: `asked.asked_at`
-        )
+        with log.lines():
+            asked.begin()
+            found = command.main(given or ["--help"], prog_name="treefolio", standalone_mode=False)
         sys.stdout.flush()
     except BrokenPipeError:
         _forget_output()

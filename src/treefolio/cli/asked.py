@@ -5,11 +5,10 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
-
-from click import get_current_context
 
 from treefolio.cli import show
 from treefolio.cli.flags import Period, Prices, Selection, Trading
@@ -29,6 +28,7 @@ if TYPE_CHECKING:
 
 MISSING = ("error", "skip")
 EMPTY = ("redistribute", "cash")
+_BEGAN: ContextVar[dt.datetime] = ContextVar("began")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,11 +82,14 @@ def supply(flags: Prices) -> Supply:
         UsageError: none of them is named, or several, or a detail of another one.
     """
     from treefolio.market import supply as supplies  # noqa: PLC0415 - heavy
-    from treefolio.market.vendors import vendor  # noqa: PLC0415 - heavy
     from treefolio.settings import home  # noqa: PLC0415 - with the others
     from treefolio.sweep.ask import pairs  # noqa: PLC0415 - heavy
 
     kind = _kind(flags)
+    columns = pairs(flags.column, "--column")
+    if kind != "files" and (columns or flags.price_column):
+        flag = "--column" if columns else "--price-column"
+        raise UsageError(f"{flag} is of price files", hint="Add --prices, or leave it out.")
     if kind != "vendor":
         _none_of(flags, ("feed", "adjustment"), "is of a vendor's prices", "Add --source, or leave it out.")
     if kind == "snapshot":
@@ -94,10 +97,11 @@ def supply(flags: Prices) -> Supply:
     if kind == "synthetic":
         return supplies.SyntheticSupply(seed=flags.market_seed)
     if kind == "files":
-        columns = pairs(flags.column, "--column")
         return supplies.FileSupply(
             files=tuple(flags.prices), price_column=flags.price_column, columns=columns
         )
+    from treefolio.market.vendors import vendor  # noqa: PLC0415 - only who asks for it needs it
+
     return vendor(
         flags.source or "",
         feed=flags.feed,
@@ -124,9 +128,12 @@ def keep_snapshot(supplied: Supplied) -> None:
 
 def asked_at() -> dt.datetime:
     """When the command was given: what is fetched later is fresh, by whomever."""
-    context = get_current_context(silent=True)
-    given = None if context is None else context.find_root().obj
-    return given if isinstance(given, dt.datetime) else dt.datetime.now(dt.UTC)
+    return _BEGAN.get(None) or dt.datetime.now(dt.UTC)
+
+
+def begin() -> None:
+    """Takes note of the moment, which is that of the command."""
+    _BEGAN.set(dt.datetime.now(dt.UTC))
 
 
 def _kind(flags: Prices) -> str:
@@ -302,6 +309,7 @@ class Asker:
 
         Its end is moved, and that is said, where the end of the prices is held out.
         """
+        self._say_if_too_early()
         from treefolio.engine.compiled import Question  # noqa: PLC0415 - heavy
         from treefolio.sweep.ask import panel_for  # noqa: PLC0415 - heavy
         from treefolio.sweep.holdout import hold_out  # noqa: PLC0415 - heavy

@@ -43,7 +43,7 @@ class Prices:
     synthetic: Annotated[bool, Option("--synthetic", help="A made-up market instead of files.")] = False
     source: Annotated[
         str | None,
-        Option(metavar="NAME", help="A vendor instead of files: alpaca, massive or yahoo."),
+        Option(metavar="NAME", help="Instead of files: alpaca, massive, yahoo, or synthetic."),
     ] = None
     feed: Annotated[str | None, Option(metavar="NAME", help="Of the vendor: sip or iex [its first].")] = None
     adjustment: Annotated[

@@ -9,19 +9,28 @@ from __future__ import annotations
 import logging
 import os
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 LEVELS = ("debug", "info", "warning", "error")
 
 
-def configure() -> None:
-    """Sends what Treefolio logs to standard error."""
+@contextmanager
+def lines() -> Iterator[None]:
+    """While it lasts, what Treefolio logs goes to standard error."""
     wanted = os.environ.get("TREEFOLIO_LOG", "").casefold()
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(_structured() if wanted in LEVELS else logging.Formatter("Warning: %(message)s"))
     ours = logging.getLogger("treefolio")
-    ours.handlers[:] = [handler]
+    before = ours.level, ours.propagate
+    ours.addHandler(handler)
     ours.propagate = False
     ours.setLevel(wanted.upper() if wanted in LEVELS else logging.WARNING)
+    try:
+        yield
+    finally:
+        ours.removeHandler(handler)
+        ours.level, ours.propagate = before
 
 
 def _structured() -> logging.Formatter:

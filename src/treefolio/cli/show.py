@@ -35,6 +35,8 @@ HEADLINE = (
 """Metrics in a run's summary."""
 BESIDE = ("sharpe", "dsr", "plateau", "annualized_return", "volatility", "max_drawdown", "calmar")
 """Metrics in a list of rows."""
+JUDGED = {"dsr": "probability", "plateau": "probability"}
+"""Columns of a sweep's rows that are no metrics of a run, and their units."""
 SYNTHETIC = "SYNTHETIC prices: nothing here says anything about real funds."
 WIDE = 160
 """Columns of a table that goes to a file or a pipe."""
@@ -121,7 +123,7 @@ def number(key: str, value: float | None) -> str:
 
     if value is None:
         return "–"
-    unit = METRICS[key].unit
+    unit = JUDGED.get(key) or METRICS[key].unit
     if unit in ("fraction", "probability"):
         return f"{100 * value:,.2f}%"
     return f"{value:,.0f}" if unit in ("count", "sessions") else f"{value:,.3f}"
@@ -148,7 +150,8 @@ def rows(frame: pl.DataFrame, by: str, variables: Sequence[str]) -> None:
     columns = [["#", *map(str, range(1, frame.height + 1))]]
     columns += [[clean(name), *(clean(_plain(value)) for value in frame[name])] for name in variables]
     for key in keys:
-        cells = [number(key, x) if key in METRICS else _plain(x) for x in frame[key]]
+        known = key in METRICS or key in JUDGED
+        cells = [number(key, x) if known else _plain(x) for x in frame[key]]
         columns.append([key, *cells])
     while len(columns) > len(variables) + 2 and _width(columns) > out().width:
         columns.pop()  # metrics give way to the variables, which say which combination it is

@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import os
-import signal
-import sys
-import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Mapping
 from concurrent.futures import BrokenExecutor
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -28,12 +25,13 @@ from treefolio.cli.flags import (
     Trading,
     spread,
 )
+from treefolio.cli.progress import bar, stoppable
 from treefolio.cli.run import EngineName
 from treefolio.errors import RunError, SpaceError, TreefolioError, UsageError
 
 if TYPE_CHECKING:
     from treefolio.sweep.assignments import Sample
-    from treefolio.sweep.many import Planned, Progress, Swept
+    from treefolio.sweep.many import Planned, Swept
     from treefolio.sweep.space import Space
 
 BEST = 5
@@ -190,8 +188,8 @@ def work(
     from treefolio.sweep.remote import processes as pool  # noqa: PLC0415 - heavy
 
     with ExitStack() as stack:
-        progress = stack.enter_context(_bar(planned.space.size))
-        stop = stack.enter_context(_stoppable())
+        progress = stack.enter_context(bar(planned.space.size))
+        stop = stack.enter_context(stoppable())
         executor = stack.enter_context(pool(threads)) if processes else None
         try:
             return planned.run(
@@ -214,46 +212,6 @@ def work(
             ) from None
 
 
-@contextmanager
-def _stoppable() -> Iterator[threading.Event]:
-    """An event that Ctrl-C (or SIGTERM) sets; what is being computed is then brought to its end."""
-    stop = threading.Event()
-
-    def ask(*_: object) -> None:
-        stop.set()
-        for number in before:
-            signal.signal(number, signal.default_int_handler)  # the second one does not wait
-
-    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
-    for number in before:
-        signal.signal(number, ask)
-    try:
-        yield stop
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
-
-
-@contextmanager
-def _bar(total: int) -> Iterator[Callable[[Progress], None] | None]:
-    """Progress on standard error with rate and time left; nothing when that is no terminal."""
-    if not sys.stderr.isatty():
-        yield None
-        return
-    from rich.progress import BarColumn, MofNCompleteColumn, TextColumn  # noqa: PLC0415
-    from rich.progress import Progress as Display  # noqa: PLC0415
-
-    columns = (BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[said]}"))
-    with Display(*columns, console=show.err(), transient=True) as display:
-        task = display.add_task("", total=total, said="")
-
-        def update(at: Progress) -> None:
-            said = f"{at.rate:,.0f} a second, {show.duration(at.seconds_left)} left"
-            display.update(task, completed=at.done, said=said)
-
-        yield update
-
-
 def finish(swept: Swept, planned: Planned, out: Path) -> int:
     """Writes the report, and prints the best rows, failures and where the files are."""
     from treefolio.report import SweepSummary, sweep_page  # noqa: PLC0415 - heavy
@@ -266,6 +224,7 @@ def finish(swept: Swept, planned: Planned, out: Path) -> int:
             variables=swept.space.axes,
             manifest=swept.manifest,
             counts=counts,
+            selection=swept.selection,
             synthetic=planned.prepared.panel.synthetic,
         )
     )
@@ -291,8 +250,8 @@ def show_selection(said: Mapping[str, Any]) -> None:
     best, trials = said["best"], said["trials"]
     if best is not None:
         show.say(
-            f"Luck: the best of {trials:,} trials without skill is expected to show a Sharpe ratio of "
-            f"{said['expected_max_sharpe']:.2f}; the best here has {best['sharpe']:.2f}."
+            f"Luck: the best of {trials:,} independent trials without skill shows a Sharpe ratio of "
+            f"{said['expected_max_sharpe']:.2f} on average; the best here has {best['sharpe']:.2f}."
         )
         overfit = _percent(said["pbo"]) + (f" ± {_percent(said['pbo_error'])}" if said["pbo_error"] else "")
         show.say(

@@ -64,4 +64,3 @@ def plain(frame: pl.DataFrame) -> list[dict[str, object]]:
     import polars.selectors as cs  # noqa: PLC0415 - heavy
 
     return frame.with_columns(cs.date().dt.to_string("%Y-%m-%d")).to_dicts()
-

@@ -35,13 +35,17 @@ def shares_of(program: Program, state: State, i: int, t: int) -> Floats:
 
 
 class Sight:
-    """The graph of a strategy, computed up to one session, and questions to it."""
+    """The graph of a strategy, computed up to a session, and questions to it on one session at a time.
+
+    Attributes:
+        t: the session that is asked about, a position in the panel, from `first` to the last.
+    """
 
     def __init__(
-        self, strategy: Strategy, panel: Panel, session: int, missing: Missing, cash_rate: float
+        self, strategy: Strategy, panel: Panel, first: int, last: int, missing: Missing, cash_rate: float
     ) -> None:
-        self.panel = windows.until(panel, panel.sessions[session].item())
-        self.t = session
+        self.panel = windows.until(panel, panel.sessions[last].item())
+        self.first = self.t = first
         self.built: Built = build(strategy)
         graph = self.built.graph
         check(graph, {})
@@ -49,10 +53,8 @@ class Sight:
         if missing == "error":
             self._require(strategy, held | read)
         self.holdable = tuple(sorted(held))
-        plan = make_plan(graph, {}, session, session + 1)
-        tables = fill_tables(
-            make_layout(plan), self.panel, self.holdable, (session, session), cash_rate / 252
-        )
+        plan = make_plan(graph, {}, first, last + 1)
+        tables = fill_tables(make_layout(plan), self.panel, self.holdable, (first, last), cash_rate / 252)
         self.tables: Tables = tables
         self.state = tables.state(tables.main)
         self.store: Store = enlarged(tables.store, 2)
@@ -109,6 +111,7 @@ class Sight:
         tables, store = self.tables, self.store
         root = tables.plan.graph.root
         row = int(self.state.where[root])
-        number = int(tables.portfolios[row, 0] if row >= 0 else self.holdings.work[-1 - row, 0])
+        k = self.t - self.first
+        number = int(tables.portfolios[row, k] if row >= 0 else self.holdings.work[-1 - row, k])
         span = range(int(store.at[number]), int(store.at[number + 1]))
         return {self.holdable[int(store.column[j])]: float(store.weight[j]) for j in span}

@@ -10,7 +10,7 @@ A trace is plain values; the verb ``treefolio explain`` prints them.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -119,7 +119,27 @@ def trace(
         StrategyError: as for a run. MissingPrices: tickers without prices, with ``missing="error"``.
         WindowError: some indicator has no value yet, with ``missing="error"``.
     """
-    sight = Sight(strategy, panel, session, missing, cash_rate)
+    return traces(strategy, panel, [session], missing, cash_rate=cash_rate)[0]
+
+
+def traces(
+    strategy: Strategy,
+    panel: Panel,
+    sessions: Sequence[int],
+    missing: Missing = "error",
+    *,
+    cash_rate: float = 0.0,
+) -> list[Trace]:
+    """The same for several sessions, with the graph computed once. Nothing after the last is looked at."""
+    if not len(sessions):
+        return []
+    sight = Sight(strategy, panel, min(sessions), max(sessions), missing, cash_rate)
+    return [_seen(sight, strategy, session) for session in sessions]
+
+
+def _seen(sight: Sight, strategy: Strategy, session: int) -> Trace:
+    """The way from the root down to what is held on ``session``."""
+    sight.t = session
     steps: list[Step] = []
     stack: list[tuple[Node, int, str, float]] = [(strategy.root, 0, "root", 1.0)]
     while stack:
@@ -141,7 +161,7 @@ def trace(
         stack.extend(reversed(ahead))
     return Trace(
         strategy=strategy.name,
-        session=str(sight.panel.sessions[-1]),
+        session=str(sight.panel.sessions[session]),
         steps=tuple(steps),
         weights=sight.weights(),
     )

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import datetime as dt
 import math
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 
 import numpy as np
+from numpy.typing import NDArray
 
 from treefolio.engine.run import Missing, Window
 from treefolio.errors import MissingPrices, WindowError
@@ -138,18 +139,40 @@ def require_tickers(panel: Panel, tickers: Collection[str], strategy: Strategy, 
 
 
 def left_out(panel: Panel, window: Window, tickers: Collection[str]) -> list[str]:
-    """A note that names the tickers without any price in the window: what reads them is false or left out."""
-    late = [ticker for ticker in sorted(tickers) if not _priced(panel, window, ticker)]
-    if not late:
-        return []
-    shown = ", ".join(late[:SHOWN]) + (f" and {len(late) - SHOWN} more" if len(late) > SHOWN else "")
-    return [f"no price at all in the run, so skipped wherever they are used: {shown}"]
+    """Notes that name the tickers whose prices do not cover the window: what reads them meanwhile is false,
+    or left out."""
+    never, late, early, gaps = [], [], [], []
+    for ticker in sorted(tickers):
+        days = _priced(panel, window, ticker)
+        if not len(days):
+            never.append(ticker)
+            continue
+        if days[0] > 0:
+            late.append(f"{ticker} ({panel.sessions[window.first + days[0]]})")
+        if days[-1] < window.sessions - 1:
+            early.append(f"{ticker} ({panel.sessions[window.first + days[-1]]})")
+        if len(days) < days[-1] - days[0] + 1:
+            gaps.append(ticker)
+    found = {
+        "no price at all in the run, so skipped wherever they are used": never,
+        "first price within the run, so skipped wherever they are used before it": late,
+        "last price before the end of the run, so skipped wherever they are used after it": early,
+        "sessions without a price in between, on which they are skipped": gaps,
+    }
+    return [f"{what}: {_some(names)}" for what, names in found.items() if names]
 
 
-def _priced(panel: Panel, window: Window, ticker: str) -> bool:
+def _some(names: Sequence[str]) -> str:
+    """The first few, and how many more there are."""
+    more = len(names) - SHOWN
+    return ", ".join(names[:SHOWN]) + (f" and {more} more" if more > 0 else "")
+
+
+def _priced(panel: Panel, window: Window, ticker: str) -> NDArray[np.int64]:
+    """The sessions of the window, counted from its first, on which the ticker has a price."""
     if ticker not in panel:
-        return False
-    return bool(np.isfinite(panel.column(ticker)[window.first : window.last + 1]).any())
+        return np.empty(0, np.int64)
+    return np.flatnonzero(np.isfinite(panel.column(ticker)[window.first : window.last + 1]))
 
 
 def when_priced(panel: Panel, tickers: Collection[str], window: Window) -> str:
@@ -157,6 +180,12 @@ def when_priced(panel: Panel, tickers: Collection[str], window: Window) -> str:
     firsts = [(first_price(panel, ticker, ("close",)), ticker) for ticker in tickers]
     late = sorted(pair for pair in firsts if window.first < pair[0] < len(panel.sessions))
     if not late:
+        last = panel.sessions[window.last]
+        ends = {ticker: days[-1] for ticker in tickers if len(days := _priced(panel, window, ticker))}
+        gone = [(panel.sessions[window.first + k], ticker) for ticker, k in sorted(ends.items())]
+        if soonest := min((pair for pair in gone if pair[0] < last), default=None):
+            day, name = soonest
+            return f"The prices of {name} end on {day}: choose --end {day}, or replace it."
         return "Choose a window in which it trades, or replace it: `treefolio inspect` lists its handle."
     shown = ", ".join(f"{ticker} {panel.sessions[first]}" for first, ticker in late[-SHOWN:])
     return (

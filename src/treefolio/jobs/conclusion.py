@@ -83,6 +83,7 @@ def conclude_sweep(
             variables=swept.space.axes,
             manifest=swept.manifest,
             counts=dict(swept.summary["status"]),  # type: ignore[call-overload]  # it is a mapping
+            selection=swept.selection,
             synthetic=planned.prepared.panel.synthetic,
         )
     )

@@ -13,7 +13,8 @@ Files, in the order in which prices pass them:
 Vendors:
 
 * ``vendors``    a vendor's name → its prices behind the cache; ``settings`` are environment variables
-* ``store``      what the cache knows, and what is asked of the source: bars and corporate actions
+* ``store``      what the cache knows, and what is asked of the source: bars and corporate actions;
+                 ``merging`` cuts blocks of bars and puts them together
 * ``sources``    Alpaca, Massive, Yahoo and others, behind one protocol; ``cache``: a folder or Redis
 * ``bars``, ``actions``   what both of them speak of
 * ``sift``       checks on ingest; ``suspicion`` looks for splits that nobody told; ``findings`` lists both,

@@ -24,6 +24,7 @@ from treefolio.market.suspicion import split_shaped, withhold_before
 
 CLOSURE_WITNESSES = 5
 """As many tickers have a bar the session before and after, and none on it: then the exchange was closed."""
+SPELLING = "Look at the spelling and at the dates, or take another source."
 WORDS = {
     RAW: "not adjusted",
     SPLIT: "adjusted for splits",
@@ -161,5 +162,5 @@ def _nothing(stock: Stock, shelf: Shelf) -> MissingPrices:
     return MissingPrices(
         f"{shelf.name} gave no price of {named(sorted(failed))}",
         ticker=first,
-        hint=failed[first] if first else "Name at least one ticker.",
+        hint=f"{first}: {failed[first]}. {SPELLING}" if first else "Name at least one ticker.",
     )

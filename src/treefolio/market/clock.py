@@ -50,7 +50,12 @@ def today(now: datetime) -> date:
 
 def latest(now: datetime) -> date:
     """T−0: the last session whose date has begun in New York, whether or not it has opened."""
-    return _recent(now)[-1]
+    return up_to(today(now))
+
+
+def up_to(day: date) -> date:
+    """The last session that is not after the day."""
+    return _before(day)[-1]
 
 
 def closed(now: datetime) -> date:
@@ -96,7 +101,11 @@ def _moments_around(now: datetime) -> list[datetime]:
 
 def _recent(now: datetime) -> list[date]:
     """Sessions up to T−0, a few."""
-    day = today(now)
+    return _before(today(now))
+
+
+def _before(day: date) -> list[date]:
+    """Sessions up to the day, a few."""
     return calendar.sessions(day - AROUND, day).tolist()
 
 

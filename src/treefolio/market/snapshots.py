@@ -82,7 +82,7 @@ def read(path: Path) -> Panel:
     """The panel in a snapshot's file. Raises PriceError when it is damaged: its hash is not its name's."""
     facts = _facts(path)
     try:
-        with np.load(path, allow_pickle=False) as arrays:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
             panel = Panel(
                 sessions=arrays[SESSIONS].astype("datetime64[D]"),
                 tickers=facts.tickers,
@@ -111,10 +111,15 @@ def find(name: str, home: Path) -> Path:
     return home / FOLDER / f"{fitting[0]}{SUFFIX}"
 
 
-def listed(home: Path) -> list[Snapshot]:
-    """All snapshots, the latest first."""
-    found = [_facts(path) for path in (home / FOLDER).glob(f"*{SUFFIX}")]
-    return sorted(found, key=lambda each: (each.kept_at, each.hash), reverse=True)
+def listed(home: Path) -> tuple[list[Snapshot], list[PriceError]]:
+    """All snapshots, the latest first; and what is wrong with files that are none."""
+    found, wrong = [], []
+    for path in sorted((home / FOLDER).glob(f"*{SUFFIX}")):
+        try:
+            found.append(_facts(path))
+        except PriceError as error:
+            wrong.append(error)
+    return sorted(found, key=lambda each: (each.kept_at, each.hash), reverse=True), wrong
 
 
 def exported(name: str, target: Path, home: Path) -> Path:
@@ -143,7 +148,7 @@ def removed(name: str, home: Path) -> str:
 def _facts(path: Path) -> Snapshot:
     """What a snapshot's file says of itself."""
     try:
-        with np.load(path, allow_pickle=False) as arrays:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
             facts = json.loads(arrays[PROVENANCE].tobytes())
         return Snapshot(
             hash=facts["hash"],

@@ -8,8 +8,9 @@
 4. The last two sessions can still change. They are kept apart (the part ``tail``), and serve only those who
    asked before they were fetched: many who ask at once fetch them once; who asks later, fetches them afresh.
 
-Corporate actions are asked for again after each close and at 20:00 in New York, unless the day of adjustment
-was settled already when they were asked for.
+Corporate actions are asked for again after each close and at 20:00 in New York, and for each new day of
+adjustment, unless that day was settled already when they were asked for. Where a source delivers adjusted
+bars, they are asked for before any of its bars: those are adjusted as of today.
 """
 
 from __future__ import annotations
@@ -25,11 +26,12 @@ from treefolio.errors import SourceError
 from treefolio.market import calendar, clock
 from treefolio.market.accepted import Accepted
 from treefolio.market.actions import Action, Split
-from treefolio.market.bars import SPLIT, Bars, Shelf, days_of, joined, no_bars
+from treefolio.market.bars import SPLIT, Bars, Shelf, no_bars
 from treefolio.market.cache.base import ACTIONS, TAIL, Cache, Key
 from treefolio.market.cache.blocks import Block, Damaged, decode, decode_actions, encode, encode_actions
 from treefolio.market.clock import Clock, SystemClock
-from treefolio.market.findings import withheld_days
+from treefolio.market.findings import accepting, withheld_days
+from treefolio.market.merging import Stretch, cut, merged, within, years_of
 from treefolio.market.panel import Dates
 from treefolio.market.sift import sift
 from treefolio.market.sources.base import Delivered, Failed, Source
@@ -41,7 +43,7 @@ SAVED_AT_ONCE = 512
 
 Told = Callable[[int, int], None]
 """Is told how many tickers are done, of how many."""
-Stretch = tuple[date, date]
+NOTHING_TOLD: Mapping[str, list[Action]] = {}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,6 +68,7 @@ class Stock:
         actions: ticker → its corporate actions, by ex-date; empty when they were not asked for.
         delivered_on: ticker → the day as of which the source had adjusted it; only where it does so.
         withheld: (ticker, session, kind, message) of bars that the checks on ingest set aside.
+        old_actions: tickers whose latest actions may be lacking, because nothing was asked.
     """
 
     bars: Mapping[str, Bars]
@@ -73,17 +76,23 @@ class Stock:
     delivered_on: Mapping[str, date]
     withheld: tuple[tuple[str, str, str, str], ...]
     figures: Figures
+    old_actions: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Asked:
-    """What somebody asked for, and when."""
+    """What somebody asked for, and when.
+
+    Attributes:
+        young: corporate actions that were asked for since then need not be asked for again.
+    """
 
     names: tuple[str, ...]
     days: Dates
     adjusted_on: date | None
     at: datetime
     now: datetime
+    young: datetime
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,7 +100,7 @@ class _Known:
     """What the cache has of what was asked, and what it lacks.
 
     Attributes:
-        actions: of the tickers whose actions are known.
+        actions: of the tickers whose actions are known, be they of late or not.
         strangers: tickers whose actions have to be asked for.
         lacks: ticker → from the first to the last session that is not known.
         misses: sessions of tickers that are not known.
@@ -146,29 +155,38 @@ class Store:
         known = self._known(asked)
         misses, requests = known.misses, 0
         if offline:
-            self._require_actions(known)
+            failed |= self._not_there(asked, known)
         elif not known.complete:
             with self.cache.lock(f"{self.source.shelf.name} {self.source.shelf.interval}"):
                 before = self.source.requests
                 known = self._known(asked)
                 if known.strangers:
-                    self._ask_actions(known.strangers, asked)
-                    known = self._known(asked)
+                    known = self._known(asked, self._ask_actions(known.strangers))
                 misses = known.misses
                 if known.lacks:
                     self._fill(known, failed, told)
                 requests = self.source.requests - before
         return self._found(asked, known, misses, requests, failed)
 
-    def _require_actions(self, known: _Known) -> None:
-        if known.strangers:
-            first = known.strangers[0]
+    def _not_there(self, asked: _Asked, known: _Known) -> dict[str, str]:
+        """The tickers of which nothing is in the cache, and that it is so.
+
+        Raises SourceError when the prices of a ticker are there, and its splits and dividends are not.
+        """
+        there = {key.ticker for key in known.blocks}
+        bare = [name for name in known.strangers if name in there and name not in known.actions]
+        if bare:
             raise SourceError(
-                f"the splits and dividends of {len(known.strangers)} tickers are not in the cache",
+                f"the splits and dividends of {len(bare)} tickers are not in the cache",
                 source=self.source.shelf.name,
-                ticker=first,
+                ticker=bare[0],
                 hint="Import them (`data import FOLDER --actions FILE`), or take --adjustment raw.",
             )
+        return {
+            name: "nothing of it is in the cache; without --offline it is asked for"
+            for name in asked.names
+            if name not in there
+        }
 
     def look(
         self, tickers: Iterable[str], first: date, last: date, *, adjusted_on: date | None = None
@@ -200,23 +218,25 @@ class Store:
             adjusted_on=adjusted_on,
             at=asked_at or now,
             now=now,
+            young=min(asked_at or now, clock.last_purge_moment(now)),
         )
 
-    def _known(self, asked: _Asked) -> _Known:
-        """What the cache has of what is asked."""
+    def _known(self, asked: _Asked, told: Mapping[str, list[Action]] = NOTHING_TOLD) -> _Known:
+        """What the cache has of what is asked, and the actions that the source `told` just now: they count
+        whether the cache kept them or not."""
         if not len(asked.days) or not asked.names:
             return _Known()
-        shelf, years = self.source.shelf, _years(asked.days)
+        shelf, years = self.source.shelf, years_of(asked.days)
         wants_actions = asked.adjusted_on is not None or shelf.delivered == SPLIT
         parts = [*years, TAIL, ACTIONS] if wants_actions else [*years, TAIL]
         data = self.cache.load([Key(shelf, name, part) for name in asked.names for part in parts])
         known = _Known()
         misses = 0
-        young = min(asked.at, clock.last_purge_moment(asked.now))
         for name in asked.names:
-            if wants_actions:
-                self._know_actions(name, data, asked, young, known)
+            at = self._know_actions(name, data, asked, told, known) if wants_actions else None
             lacking = self._know_bars(name, parts, data, asked, known)
+            if wants_actions and not self._hold(at, asked, growing=len(lacking) > 0):
+                known.strangers.append(name)
             if len(lacking):
                 known.lacks[name] = (asked.days[lacking[0]].item(), asked.days[lacking[-1]].item())
                 misses += len(lacking)
@@ -229,20 +249,35 @@ class Store:
         )
 
     def _know_actions(
-        self, name: str, data: Mapping[Key, bytes], asked: _Asked, young: datetime, known: _Known
-    ) -> None:
-        """Takes note of the ticker's actions, when they were asked for since `young`, or late enough."""
-        key = Key(self.source.shelf, name, ACTIONS)
+        self,
+        name: str,
+        data: Mapping[Key, bytes],
+        asked: _Asked,
+        told: Mapping[str, list[Action]],
+        known: _Known,
+    ) -> datetime | None:
+        """Takes note of the ticker's actions; returns when they were asked for, None when there are none."""
+        if name in told:
+            known.actions[name] = told[name]
+            return asked.now
         try:
-            actions, at = decode_actions(data[key], checked=True)
+            actions, at = decode_actions(data[Key(self.source.shelf, name, ACTIONS)], checked=True)
         except (KeyError, Damaged):
-            known.strangers.append(name)
-            return
+            return None
+        known.actions[name] = actions
+        return at
+
+    def _hold(self, at: datetime | None, asked: _Asked, *, growing: bool) -> bool:
+        """Whether actions that were asked for at a moment are all that are needed.
+
+        `growing`: bars will be asked for, which some sources adjust for all splits up to today.
+        """
+        if at is None:
+            return False
         day = asked.adjusted_on or asked.days[-1].item()
-        if at >= young or clock.settled(at) >= day:
-            known.actions[name] = list(actions)
-        else:
-            known.strangers.append(name)
+        if growing and self.source.shelf.delivered == SPLIT:
+            day = clock.latest(asked.now)
+        return (at >= asked.young and clock.latest(at) >= day) or clock.settled(at) >= day
 
     def _know_bars(
         self, name: str, parts: Sequence[str], data: Mapping[Key, bytes], asked: _Asked, known: _Known
@@ -255,8 +290,8 @@ class Store:
             block = None if part == ACTIONS else self._decoded(key, data)
             if block is None or (part == TAIL and block.fetched_at < asked.at):
                 continue
-            if block.adjusted_on is not None and any(block.adjusted_on < day for day in splits):
-                continue  # it was adjusted before a split
+            if _is_outdated(block, splits, asked):
+                continue
             known.blocks[key] = block
             for begin, end in block.known:
                 first = np.searchsorted(asked.days, np.datetime64(begin))
@@ -268,17 +303,18 @@ class Store:
         if key not in data:
             return None
         try:
-            return decode(data[key], checked=True)
+            block = decode(data[key], checked=True)
+            return accepting(block, self.accepted.of(key.shelf.name, key.ticker), key.shelf.interval)
         except Damaged as error:
             log.warning("%s", error, extra={"action": "block.damaged", "ticker": key.ticker})
             self.cache.drop([key])
             return None
 
-    def _ask_actions(self, names: Sequence[str], asked: _Asked) -> None:
-        """Asks for all actions of the tickers, and keeps them."""
+    def _ask_actions(self, names: Sequence[str]) -> dict[str, list[Action]]:
+        """Asks for all actions of the tickers, and keeps them; returns them by ticker."""
         at = self.watch.now()
-        found = self.source.actions(names, self.source.earliest, clock.latest(asked.now))
-        keep_actions(self.cache, self.source.shelf, names, found, at)
+        found = self.source.actions(names, self.source.earliest, clock.latest(at))
+        return keep_actions(self.cache, self.source.shelf, names, found, at)
 
     def _fill(self, known: _Known, failed: dict[str, str], told: Told | None) -> None:
         """Asks the source for what is lacking; adds it to the known blocks and saves it."""
@@ -330,25 +366,25 @@ class Store:
             set_aside=sifted.set_aside,
         )
         made: dict[Key, Block] = {}
-        for year in _years(days[days <= np.datetime64(settled)]):
+        for year in years_of(days[days <= np.datetime64(settled)]):
             key = Key(shelf, name, year)
             ends = date(int(year), 1, 1), min(date(int(year), 12, 31), settled)
-            made[key] = _merged(blocks.get(key), _cut(new, *ends))
+            made[key] = merged(blocks.get(key), cut(new, *ends))
         if asked[1] > settled:
-            made[Key(shelf, name, TAIL)] = _cut(new, settled + timedelta(days=1), asked[1])
+            made[Key(shelf, name, TAIL)] = cut(new, settled + timedelta(days=1), asked[1])
         return made
 
     def _found(
         self, asked: _Asked, known: _Known, misses: int, requests: int, failed: dict[str, str]
     ) -> Stock:
         """All that is known now."""
-        shelf, parts = self.source.shelf, [*_years(asked.days), TAIL]
+        shelf, parts = self.source.shelf, [*years_of(asked.days), TAIL]
         bars: dict[str, Bars] = {}
         delivered_on: dict[str, date] = {}
         withheld: list[tuple[str, str, str, str]] = []
         for name in asked.names:
             blocks = [block for part in parts if (block := known.blocks.get(Key(shelf, name, part)))]
-            found = _within(blocks, asked.days)
+            found = within(blocks, asked.days)
             if found is not None and len(found):
                 bars[name] = found
             elif name not in failed and len(asked.days):
@@ -376,93 +412,34 @@ class Store:
             delivered_on=delivered_on,
             withheld=tuple(withheld),
             figures=figures,
+            old_actions=tuple(known.strangers),
         )
 
 
 def keep_actions(
     cache: Cache, shelf: Shelf, names: Iterable[str], actions: Iterable[Action], at: datetime
-) -> None:
-    """Keeps the corporate actions of some tickers, asked for at a moment: all that there were until then."""
+) -> dict[str, list[Action]]:
+    """Keeps the corporate actions of some tickers, asked for at a moment: all that there were until then.
+
+    Returns: ticker → its actions, by ex-date.
+    """
     by_ticker: dict[str, list[Action]] = {name: [] for name in names}
-    for each in actions:
+    for each in sorted(actions, key=_order):
         if each.ticker in by_ticker:
             by_ticker[each.ticker].append(each)
-    cache.save(
-        {
-            Key(shelf, name, ACTIONS): encode_actions(sorted(found, key=_order), at)
-            for name, found in by_ticker.items()
-        }
-    )
+    cache.save({Key(shelf, name, ACTIONS): encode_actions(found, at) for name, found in by_ticker.items()})
+    return by_ticker
 
 
-def _years(days: Dates) -> list[str]:
-    """The calendar years of ascending days."""
-    return [str(year) for year in range(days[0].item().year, days[-1].item().year + 1)] if len(days) else []
+def _is_outdated(block: Block, splits: Sequence[date], asked: _Asked) -> bool:
+    """Whether the source had adjusted the block before one of the splits; on a split's own day, until its
+    close, nobody knows."""
+    day = block.adjusted_on
+    if day is None or not splits:
+        return False
+    unsure = day in splits and clock.closed(block.fetched_at) < day and block.fetched_at < asked.at
+    return unsure or day < max(splits)
 
 
 def _order(action: Action) -> tuple[date, str]:
     return action.ex_date, type(action).__name__
-
-
-def _within(blocks: Sequence[Block], days: Dates) -> Bars | None:
-    """The bars of the blocks that begin on one of the days or between them."""
-    parts = [block.bars for block in blocks if len(block.bars)]
-    if not parts:
-        return None
-    whole = joined(parts)
-    on = days_of(whole)
-    if days[0] <= on[0] and on[-1] <= days[-1]:
-        return whole
-    return whole.where((on >= days[0]) & (on <= days[-1]))
-
-
-def _cut(block: Block, first: date, last: date) -> Block:
-    """What the block says of the days from `first` to `last`."""
-    known = tuple(
-        (max(begin, first), min(end, last)) for begin, end in block.known if begin <= last and end >= first
-    )
-    return Block(
-        bars=_between(block.bars, first, last),
-        known=known,
-        fetched_at=block.fetched_at,
-        adjusted_on=block.adjusted_on,
-        findings=tuple(each for each in block.findings if str(first) <= each[0] <= str(last)),
-        set_aside=_between(block.set_aside, first, last),
-    )
-
-
-def _between(bars: Bars, first: date, last: date) -> Bars:
-    """The bars from `first` to `last`."""
-    on = days_of(bars)
-    return bars.where((on >= np.datetime64(first)) & (on <= np.datetime64(last)))
-
-
-def _merged(old: Block | None, new: Block) -> Block:
-    """One year's block: what is new, and of the old one what lies outside of it."""
-    if old is None or not new.known:
-        return new if old is None else old
-    day = timedelta(days=1)
-    (begin, _), (_, end) = new.known[0], new.known[-1]
-    before = _cut(old, date.min, begin - day)
-    after = _cut(old, end + day, date.max)
-    pieces = [before, new, after]
-    return Block(
-        bars=joined([piece.bars for piece in pieces]),
-        known=_joined_stretches([each for piece in pieces for each in piece.known]),
-        fetched_at=new.fetched_at,
-        adjusted_on=min((p.adjusted_on for p in (old, new) if p.adjusted_on), default=None),
-        findings=tuple(each for piece in pieces for each in piece.findings),
-        set_aside=joined([piece.set_aside for piece in pieces]),
-    )
-
-
-def _joined_stretches(stretches: Sequence[Stretch]) -> tuple[Stretch, ...]:
-    """Ascending stretches; those between which there is no session become one."""
-    day = timedelta(days=1)
-    found: list[Stretch] = []
-    for begin, end in sorted(stretches):
-        if found and not len(calendar.sessions(found[-1][1] + day, begin - day)):
-            found[-1] = (found[-1][0], max(found[-1][1], end))
-        else:
-            found.append((begin, end))
-    return tuple(found)

@@ -13,8 +13,9 @@ from pathlib import Path
 from typing import Protocol
 
 from treefolio.errors import MissingPrices, UsageError, did_you_mean
-from treefolio.market import clock, snapshots
+from treefolio.market import calendar, clock, snapshots
 from treefolio.market.actions import SpinOff
+from treefolio.market.align import named
 from treefolio.market.assembly import Basis, panel_of
 from treefolio.market.bars import RAW, TOTAL, Bars
 from treefolio.market.files import read_panel, read_tickers
@@ -164,7 +165,8 @@ class VendorSupply:
     ) -> Supplied:
         """See Supply. Raises SourceError when the source cannot be asked; UsageError for a day to come."""
         store = self.store
-        last = self.last(end, store.watch.now())
+        now = self.asked_at or store.watch.now()
+        last = self.last(end, now)
         basis = Basis(adjustment=self.adjustment, as_of=min(self.as_of or last, last))
         stock = store.stock(
             wanted,
@@ -185,12 +187,26 @@ class VendorSupply:
             children=children.get,
         )
         figures = replace(stock.figures, requests=stock.figures.requests + requests)
-        said = [f"{ticker}: {reason}" for ticker, reason in sorted(figures.failed.items())]
-        if self.offline and figures.misses:
-            said.append(
-                f"{figures.misses:,} sessions of tickers are not in the cache, and were not asked for"
-            )
+        said = self.said(stock, panel.sessions[-1].item(), last, now)
         return Supplied(panel=panel, figures=figures, notes=(*said, *notes))
+
+    def said(self, stock: Stock, ends: date, last: date, now: datetime) -> list[str]:
+        """What the user should know of prices that end on one day, when they were asked for up to another."""
+        said = [f"{ticker}: {reason}" for ticker, reason in sorted(stock.figures.failed.items())]
+        if ends > clock.closed(now):
+            said.append(f"the session of {ends} is not over: its prices will be others")
+        if len(calendar.sessions(ends, last)) > 1:
+            said.append(f"there is no price after {ends}")
+        if self.offline and stock.figures.misses:
+            said.append(
+                f"{stock.figures.misses:,} sessions of tickers are not in the cache, and were not asked for"
+            )
+        if stock.old_actions:
+            said.append(
+                f"the latest splits and dividends of {named(stock.old_actions)} may be lacking: "
+                "they were not asked for"
+            )
+        return said
 
     def children(self, stock: Stock, basis: Basis) -> tuple[dict[str, Bars], int]:
         """Raw bars of what was spun off, from the ex-dates on, and how many requests they took."""
@@ -214,15 +230,16 @@ class VendorSupply:
 
     def last(self, end: date | None, now: datetime) -> date:
         """The last session that is asked for: by default the last one that is over."""
-        latest = clock.latest(now)
         if end is None:
             return clock.closed(now)
         if end > clock.today(now):
             raise UsageError(
-                f"{end} is in the future: the last session so far is {latest}",
+                f"{end} is in the future: the last session so far is {clock.latest(now)}",
                 hint="Leave the end out for the last session that is over.",
             )
-        return min(end, latest)
+        if end < self.earliest:
+            raise UsageError(f"{self.begins}, and the end is {end}", hint="Give a later end.")
+        return clock.up_to(end)
 
     @property
     def earliest(self) -> date:

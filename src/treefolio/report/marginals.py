@@ -7,19 +7,21 @@ from typing import TYPE_CHECKING
 import numpy as np
 import polars as pl
 
-from treefolio.metrics import METRICS, Metric
+from treefolio.metrics import Metric
 from treefolio.report import drawing, ticks
 from treefolio.report.drawing import SMALL, colour, mark
 from treefolio.report.markup import Html, el, legend, row, section, shortened, table
 from treefolio.report.numerals import count, marked, plain, shown
 from treefolio.report.page import chart
-from treefolio.report.summary import SweepSummary, by_value
+from treefolio.report.summary import RANKED, SweepSummary, by_value
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-LISTED = 60
-"""Values in a table; a chart shows all of them."""
+LISTED, TOGETHER = 60, 600
+"""Values in a table, and in all tables; a chart shows all of them."""
+DOTTED = 30
+"""Values up to which a curve has a dot for each."""
 MOST_VARIABLES = 24
 FEWEST_DRAWN = 5
 LONGEST = 40
@@ -31,12 +33,13 @@ _SHOWN = ("mean", "median")
 
 def marginals_section(summary: SweepSummary) -> Html:
     """For each variable, the mean and the median of the ranked metric by value."""
-    metric, names = METRICS[summary.rank_by], list(summary.variables)[:MOST_VARIABLES]
+    metric, names = RANKED, list(summary.variables)[:MOST_VARIABLES]
     found = [(name, by_value(summary, name)) for name in names]
     reach = _reach([values for _, values in found])
     left = len(summary.variables) - len(names)
     more = f" {left} more variables are not shown." if left else ""
-    parts = [_one(k, name, values, metric, reach) for k, (name, values) in enumerate(found)]
+    most = max(10, min(LISTED, TOGETHER // max(1, len(found))))
+    parts = [_one(k, name, values, metric, reach, most) for k, (name, values) in enumerate(found)]
     return section(
         "marginals",
         f"{metric.label} by variable",
@@ -46,11 +49,11 @@ def marginals_section(summary: SweepSummary) -> Html:
     )
 
 
-def _one(k: int, name: str, values: pl.DataFrame, metric: Metric, reach: Reach) -> Html:
+def _one(k: int, name: str, values: pl.DataFrame, metric: Metric, reach: Reach, most: int) -> Html:
     title = el("h3", shortened(name, LONGEST), title=shortened(name, 400))
     if not len(values):
         return el("div", title, el("p", "No combination has a value.", class_="note"))
-    listed = _table(values, metric)
+    listed = _table(values, metric, most)
     if not values["value"].dtype.is_numeric() or len(values) < FEWEST_DRAWN:
         return el("div", title, listed)
     svg = drawing.draw(
@@ -73,20 +76,20 @@ def _reach(found: list[pl.DataFrame]) -> Reach:
     return low - margin, high + margin
 
 
-def _table(values: pl.DataFrame, metric: Metric) -> Html:
+def _table(values: pl.DataFrame, metric: Metric, most: int) -> Html:
     rows = [
         row(shown(metric, mean), shown(metric, median), count(number), head=shortened(plain(value), LONGEST))
-        for value, number, mean, median in values.head(LISTED).iter_rows()
+        for value, number, mean, median in values.head(most).iter_rows()
     ]
-    shown_all = len(values) <= LISTED
-    more = None if shown_all else el("p", f"And {count(len(values) - LISTED)} more values.", class_="note")
+    left = len(values) - most
+    more = el("p", f"And {count(left)} more values.", class_="note") if left > 0 else None
     return el("div", table(("Value", "Mean", "Median", "Combinations"), rows), more)
 
 
 def _paint(axes: Axes, values: pl.DataFrame, metric: Metric, reach: Reach) -> None:
     at = values["value"].to_numpy().astype(np.float64)
     curves = [(values[key].to_numpy(), name) for key, name in (("median", "rival"), ("mean", "main"))]
-    dots = "o" if len(at) <= LISTED else ""
+    dots = "o" if len(at) <= DOTTED else ""
     for curve, name in curves:
         axes.plot(at, curve, color=colour(name), linewidth=1.6, marker=dots, markersize=4.0)
     low, high = reach

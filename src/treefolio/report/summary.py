@@ -14,11 +14,10 @@ import polars as pl
 import polars.selectors as cs
 from numpy.typing import NDArray
 
+from treefolio.metrics import METRICS
+
 Value = int | float | str
 Places = Mapping[Value, int]
-
-_ROW = "\0row"
-"""Where the row's number stands: no variable has this name."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,22 +26,31 @@ class SweepSummary:
 
     Attributes:
         rows: the columns of ``rows.parquet``: one for each variable, ``start``, ``end``, ``sessions``, one
-            for each metric key, ``status``, ``reason``.
+            for each metric key that was asked for, ``psr``, ``dsr``, ``plateau``, ``status``, ``reason``.
         variables: name → its values, in the listed order; the last one is fastest.
         manifest: what identifies the sweep.
         counts: status → number of combinations.
+        selection: the content of ``selection.json``.
         synthetic: the prices are made up.
-        rank_by: the metric whose highest values are listed.
-        top: the rows to list, already ranked; worked out from ``rows`` when None.
     """
 
     rows: pl.DataFrame | pl.LazyFrame
     variables: Mapping[str, tuple[Value, ...]]
     manifest: Mapping[str, object]
     counts: Mapping[str, int]
+    selection: Mapping[str, object]
     synthetic: bool
-    rank_by: str = "sharpe"
-    top: pl.DataFrame | None = None
+
+
+RANKED = METRICS["sharpe"]
+"""What rows are ranked by, and what variables are shown to change."""
+ROW = "\0row"
+"""Where the row's number stands, from 0: no variable has this name."""
+
+
+def has(summary: SweepSummary, *keys: str) -> bool:
+    """The rows have all of these columns."""
+    return set(keys) <= set(summary.rows.lazy().collect_schema().names())
 
 
 def done(summary: SweepSummary) -> pl.LazyFrame:
@@ -57,18 +65,15 @@ def column(summary: SweepSummary, key: str) -> NDArray[np.float64]:
 
 
 def best(summary: SweepSummary, keys: Sequence[str], count: int) -> pl.DataFrame:
-    """The ``count`` highest rows by ``rank_by`` with the columns ``keys``; of equals, the earlier row."""
-    if summary.top is not None:
-        return summary.top.head(count)
+    """The ``count`` highest rows by `RANKED` with the columns ``keys`` and `ROW`; of equals, the earlier."""
+    key = RANKED.key
     ranked = (
         summary.rows.lazy()
-        .select(
-            *(cs.by_name(key) for key in keys if key != summary.rank_by), "status", _numbers(summary.rank_by)
-        )
-        .with_row_index(_ROW)
-        .filter((pl.col("status") == "ok") & cs.by_name(summary.rank_by).is_not_null())
+        .select(*(cs.by_name(name) for name in keys if name != key), "status", _numbers(key))
+        .with_row_index(ROW)
+        .filter((pl.col("status") == "ok") & pl.col(key).is_not_null())
     )
-    order = [cs.by_name(summary.rank_by).as_expr(), pl.col(_ROW)]
+    order = [pl.col(key), pl.col(ROW)]
     return (
         ranked.top_k(count, by=order, reverse=[False, True])
         .sort(order, descending=[True, False])
@@ -77,10 +82,10 @@ def best(summary: SweepSummary, keys: Sequence[str], count: int) -> pl.DataFrame
 
 
 def by_value(summary: SweepSummary, variable: str) -> pl.DataFrame:
-    """For each value of a variable, in its listed order: value, count, mean and median of ``rank_by``."""
+    """For each value of a variable, in its listed order: value, count, mean and median of `RANKED`."""
     found = (
         done(summary)
-        .select(cs.by_name(variable).as_expr().alias("value"), _numbers(summary.rank_by).alias("metric"))
+        .select(cs.by_name(variable).as_expr().alias("value"), _numbers(RANKED.key).alias("metric"))
         .drop_nulls()
         .group_by("value")
         .agg(pl.len().alias("count"), pl.mean("metric").alias("mean"), pl.median("metric").alias("median"))
@@ -91,32 +96,77 @@ def by_value(summary: SweepSummary, variable: str) -> pl.DataFrame:
     return found.with_columns(pl.Series("place", order, dtype=pl.Int64)).sort("place", "value").drop("place")
 
 
-def grid(summary: SweepSummary, down: str, across: str, places: tuple[Places, Places]) -> NDArray[np.float64]:
-    """(D, A) mean of ``rank_by`` over all rows of a cell; NaN where there is none.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cells:
+    """Two variables' values against each other.
+
+    Attributes:
+        means: (D, A) the mean of `RANKED` over the rows of a cell; NaN where there is none.
+        counts: (D, A) those rows.
+        squares: the sum of squares of `RANKED` about its mean, over all rows of all cells.
+    """
+
+    means: NDArray[np.float64]
+    counts: NDArray[np.int64]
+    squares: float
+
+    @property
+    def told(self) -> float:
+        """The share of the variance that the two account for (ε²), 0 or more.
+
+        It is less than the squares between cells over all squares, by what as many cells of chance would
+        show; 0 where every cell has one row only.
+        """
+        rows, cells = int(self.counts.sum()), int((self.counts > 0).sum())
+        if rows <= cells or self.squares <= 0:
+            return 0.0
+        there = self.counts > 0
+        means, weights = self.means[there], self.counts[there]
+        between = float((weights * (means - np.average(means, weights=weights)) ** 2).sum())
+        within = max(0.0, self.squares - between) / (rows - cells)
+        return max(0.0, between - (cells - 1) * within) / self.squares
+
+
+def grid(summary: SweepSummary, down: str, across: str, places: tuple[Places, Places]) -> Cells:
+    """The cells of two variables.
 
     Args:
         places: for each of the two variables, value → its row or column in the grid.
     """
+    metric = pl.col("metric")
     found = (
         done(summary)
         .select(
             cs.by_name(down).as_expr().alias("down"),
             cs.by_name(across).as_expr().alias("across"),
-            _numbers(summary.rank_by).alias("metric"),
+            _numbers(RANKED.key).alias("metric"),
         )
         .drop_nulls()
         .group_by("down", "across")
-        .agg(pl.sum("metric").alias("total"), pl.len().alias("count"))
+        .agg(metric.sum().alias("total"), (metric**2).sum().alias("squares"), pl.len().alias("count"))
         .sort("down", "across")
         .collect(engine="streaming")
     )
     shape = tuple(max(place.values(), default=-1) + 1 for place in places)
-    totals, counts = np.zeros(shape), np.zeros(shape)
-    for d, a, total, count in found.iter_rows():
+    totals, counts, squares = np.zeros(shape), np.zeros(shape, np.int64), 0.0
+    for d, a, total, square, count in found.iter_rows():
         if d in places[0] and a in places[1]:
             totals[places[0][d], places[1][a]] += total
             counts[places[0][d], places[1][a]] += count
-    return np.divide(totals, counts, out=np.full(shape, np.nan), where=counts > 0)
+            squares += square
+    rows = max(1, int(counts.sum()))
+    return Cells(
+        means=np.divide(totals, counts, out=np.full(shape, np.nan), where=counts > 0),
+        counts=counts,
+        squares=max(0.0, squares - float(totals.sum()) ** 2 / rows),
+    )
+
+
+def numbered(summary: SweepSummary, keys: Sequence[str], rows: Sequence[int] | None = None) -> pl.DataFrame:
+    """The columns ``keys`` and `ROW` of some rows, or of all that are ok, in their order."""
+    found = summary.rows.lazy().select(*(cs.by_name(key) for key in keys), "status").with_row_index(ROW)
+    kept = pl.col("status") == "ok" if rows is None else pl.col(ROW).is_in(list(rows))
+    return found.filter(kept).drop("status").collect(engine="streaming")
 
 
 def reasons(summary: SweepSummary, count: int) -> list[tuple[str, str, int]]:

@@ -1,139 +1,86 @@
 """The page of a sweep.
 
-From top to bottom: how many combinations there were and what the best of so many is worth (`luck`), the best,
-the space, how the metrics are spread (`spread`), what each variable does (`marginals`) and two together
-(`heat`), what failed, and what identifies the sweep (`facts`). All numbers come from `summary`.
+From top to bottom: how many trials there were and what the best of so many is worth (`verdict`), the best
+(`best`, `parallel`), how the metrics are spread beside what luck gives (`spread`), choosing on one half and
+judging on the other (`overfitting`), two variables together (`heat`) and each by itself (`marginals`), return
+against drawdown (`pareto`), the trials counted (`trials`), the space, what failed, and what identifies the
+sweep (`facts`). Numbers of rows come from `summary`, those about luck from `luck`.
 """
 
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
-from treefolio.metrics import METRICS, Metric
+from treefolio.report.best import best_section
 from treefolio.report.facts import execution_line, facts_section, number, part, window_line, word
 from treefolio.report.heat import heat_section
-from treefolio.report.luck import expected_best_sharpe
+from treefolio.report.luck import read_luck
 from treefolio.report.marginals import marginals_section
 from treefolio.report.markup import Html, el, row, section, shortened, table
-from treefolio.report.numerals import UNDEFINED, count, plain, ratio, share, shown
-from treefolio.report.page import cards, page, synthetic_alert
+from treefolio.report.numerals import count, plain, share
+from treefolio.report.overfitting import overfitting_section
+from treefolio.report.page import page, synthetic_alert
+from treefolio.report.parallel import parallel_section
+from treefolio.report.pareto import pareto_section
 from treefolio.report.spread import spread_section
-from treefolio.report.summary import SweepSummary, Value, best, column, reasons
+from treefolio.report.summary import SweepSummary, Value, reasons
+from treefolio.report.trials import reality_section, trials_section
+from treefolio.report.verdict import findings, headline, verdict_alert, verdict_section
 from treefolio.sweep.assignments import described
-
-Floats = NDArray[np.float64]
-
-TOP = 20
-LISTED_VARIABLES = 8
-"""Variables with a column in the list of the best."""
-BESIDE = ("sharpe", "annualized_return", "volatility", "max_drawdown", "calmar")
-"""Metrics in the list of the best."""
 
 _REASONS = 12
 _LONGEST_VALUES = 160
 _LINKS = (
+    ("real", "Is it real?"),
     ("best", "Best"),
-    ("space", "Space"),
+    ("parallel", "In common"),
     ("spread", "Distributions"),
+    ("pbo", "Overfitting"),
+    ("heat", "Two variables"),
     ("marginals", "Variables"),
+    ("pareto", "Return and drawdown"),
+    ("trials", "Trials"),
+    ("reality", "Reality check"),
+    ("space", "Space"),
+    ("failed", "Not done"),
     ("facts", "Facts"),
 )
 
 
 def sweep_page(summary: SweepSummary) -> str:
     """A self-contained HTML page of a sweep, at most 1 MB: the same summary gives the same text."""
-    manifest = summary.manifest
-    ratios = column(summary, "sharpe")
-    luck = expected_best_sharpe(len(ratios), int(number(manifest, "sessions")))
+    manifest, luck = summary.manifest, read_luck(summary.selection)
+    sessions = int(number(manifest, "sessions"))
+    found = findings(luck, sessions)
+    parts = {
+        "real": verdict_section(found, luck),
+        "best": best_section(summary),
+        "parallel": parallel_section(summary),
+        "spread": spread_section(summary, luck, sessions),
+        "pbo": overfitting_section(luck),
+        "heat": heat_section(summary),
+        "marginals": marginals_section(summary),
+        "pareto": pareto_section(summary),
+        "trials": trials_section(luck),
+        "reality": reality_section(luck),
+        "space": _space_section(summary),
+        "failed": _failed_section(summary),
+        "facts": facts_section(manifest),
+    }
+    total, ok = sum(summary.counts.values()), summary.counts.get("ok", 0)
     return page(
         kind="Sweep",
         name=word(part(manifest, "strategy"), "name"),
         lead=f"{window_line(manifest)} · {execution_line(manifest)}",
         alerts=[synthetic_alert(summary.synthetic)],
-        links=_LINKS,
+        links=[(anchor, text) for anchor, text in _LINKS if parts[anchor] is not None],
         parts=[
-            _headline(summary, ratios, luck),
-            _warning(ratios, int(number(manifest, "sessions")), luck),
-            _best_section(summary),
-            _space_section(summary),
-            spread_section(summary, luck),
-            marginals_section(summary),
-            heat_section(summary),
-            _failed_section(summary),
-            facts_section(manifest),
+            headline(luck, total, ok, len(summary.variables)),
+            verdict_alert(found),
+            *parts.values(),
         ],
         foot=f"Treefolio {word(part(manifest, 'versions'), 'treefolio')}. A backtest is not a promise.",
     )
-
-
-def _headline(summary: SweepSummary, ratios: Floats, luck: float) -> Html:
-    total = sum(summary.counts.values())
-    ok = summary.counts.get("ok", 0)
-    rest = ", ".join(f"{count(n)} {status}" for status, n in summary.counts.items() if n and status != "ok")
-    middle = ratio(float(np.median(ratios))) if len(ratios) else UNDEFINED
-    most = ratio(float(ratios.max())) if len(ratios) else UNDEFINED
-    return cards(
-        (
-            ("Combinations", "", count(total), f"{len(summary.variables)} variables"),
-            ("Done", "status ok", count(ok), rest or "none failed, none skipped"),
-            ("Best Sharpe ratio", METRICS["sharpe"].convention, most, "the luckiest of all of them"),
-            ("Expected of luck", "√(252 / T) · E[max of N]", ratio(luck), "as the best, without any skill"),
-            ("Median Sharpe ratio", METRICS["sharpe"].convention, middle, "of all combinations"),
-        )
-    )
-
-
-def _warning(ratios: Floats, sessions: int, luck: float) -> Html | None:
-    """That the best of many is lucky, with the numbers of this sweep."""
-    if not len(ratios):
-        return None
-    most = float(ratios.max())
-    years = f"{sessions / 252:.1f} years"
-    numbers = (
-        f"This sweep made {count(len(ratios))} trials over {count(sessions)} sessions ({years}). "
-        "Of that many independent trials whose true Sharpe ratio is 0, the best is expected to show "
-        f"{ratio(luck)}; the best here shows {ratio(most)}. "
-    )
-    first = el(
-        "p", el("strong", "The best of many trials is lucky. "), numbers, _MORE if most > luck else _LESS
-    )
-    return el("div", first, el("p", _ALIKE), class_="alert", role="note")
-
-
-_MORE = "That is more than luck alone would show, but no proof: earlier sweeps of the strategy count as well."
-_LESS = "Luck alone would be expected to show as much."
-_ALIKE = (
-    "Neighbours in a grid are alike, so there are fewer independent trials than combinations, and the bar is "
-    "somewhat lower than that; but then, merely holding the market may have shown more than 0. Judge a "
-    "winner by its neighbours, and by data that it has not seen."
-)
-
-
-def _best_section(summary: SweepSummary) -> Html:
-    names = list(summary.variables)[:LISTED_VARIABLES]
-    metrics = [METRICS[key] for key in dict.fromkeys((summary.rank_by, *BESIDE))]
-    found = best(summary, [*names, *(metric.key for metric in metrics)], TOP)
-    ranked = enumerate(found.iter_rows(named=True), start=1)
-    rows = [_ranked(place, values, names, metrics) for place, values in ranked]
-    heads = ["", *(shortened(name, 24) for name in names), *(metric.label for metric in metrics)]
-    left = len(summary.variables) - len(names)
-    more = f" {left} more variables have no column here." if left else ""
-    label = METRICS[summary.rank_by].label
-    title = f"The {len(rows)} best" if rows else "The best"
-    return section(
-        "best", title, table(heads, rows), note=f"By {label}; of equals, the earlier combination.{more}"
-    )
-
-
-def _ranked(place: int, values: dict[str, object], names: list[str], metrics: list[Metric]) -> Html:
-    picked = [shortened(plain(values[name]), 24) for name in names]
-    numbers = [_number(metric, values[metric.key]) for metric in metrics]
-    return row(*picked, *numbers, head=str(place))
-
-
-def _number(metric: Metric, value: object) -> str:
-    return shown(metric, float(value) if isinstance(value, int | float) else None)
 
 
 def _space_section(summary: SweepSummary) -> Html:

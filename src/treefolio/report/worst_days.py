@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from treefolio.engine.tables import forward_returns
-from treefolio.engine.trace import Candidate, Step, Trace, trace
+from treefolio.engine.trace import Candidate, Step, Trace, traces
 from treefolio.engine.verdicts import Verdict
 from treefolio.report.markup import Html, el, join, row, section, shortened, table
 from treefolio.report.numerals import UNDEFINED, percent, share
@@ -63,26 +63,25 @@ class BadDay:
 
 def worst_days(result: Result, most: int = WORST) -> list[BadDay]:
     """The days with the largest losses, the worst first; days without a loss are none."""
-    returns = result.run.returns
-    order = np.argsort(returns, kind="stable")[:most]
-    return [_bad_day(result, int(k)) for k in order if returns[k] < 0]
-
-
-def _bad_day(result: Result, k: int) -> BadDay:
-    """The loss from session k to k + 1."""
-    run, prepared, rival = result.run, result.prepared, result.frame.marks.rival.returns
-    decided = _decided(result, k)
-    question = prepared.question
-    found = trace(
+    returns, prepared = result.run.returns, result.prepared
+    order = [int(k) for k in np.argsort(returns, kind="stable")[:most] if returns[k] < 0]
+    question, first = prepared.question, prepared.window.first
+    found = traces(
         result.strategy,
         prepared.panel,
-        prepared.window.first + decided,
+        [first + _decided(result, k) for k in order],
         question.missing,
         cash_rate=question.execution.cash_rate,
     )
+    return [_bad_day(result, k, each) for k, each in zip(order, found, strict=True)]
+
+
+def _bad_day(result: Result, k: int, found: Trace) -> BadDay:
+    """The loss from session k to k + 1, and the decision behind it."""
+    run, rival = result.run, result.frame.marks.rival.returns
     return BadDay(
         session=str(run.sessions[k + 1]),
-        decided=str(run.sessions[decided]),
+        decided=found.session,
         lost=float(run.returns[k]),
         rival=float(rival[k]) if rival.size else None,
         held=tuple(_held(result, k, found)),

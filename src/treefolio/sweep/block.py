@@ -26,6 +26,8 @@ from treefolio.selection.cscv import block_edges
 from treefolio.strategy.tree import Var
 
 Choices = NDArray[np.int64]
+FULL = -3
+"""What `trade_row` returns when the store has no room for what the row holds: make some, and go on."""
 _LANES = 4
 
 
@@ -36,6 +38,41 @@ def first_change(nest: Ints, choice: Ints, chosen: Ints) -> int:
         if choice[nest[level]] != chosen[nest[level]]:
             return level
     return nest.shape[0]
+
+
+@inner
+def trade_row(
+    program: Program,
+    state: State,
+    holdings: Holdings,
+    store: Store,
+    market: Market,
+    rules: Rules,
+    desk: Desk,
+    nest: Ints,
+    choice: Ints,
+    encoded: Floats,
+    root: int,
+    corridor: int,
+) -> int:
+    """One combination's returns, in ``desk``; DONE, why it has none (as `trade_root` says), or FULL.
+
+    Only what changed since the combination before is executed again.
+    """
+    level = 0 if holdings.fresh[0] else first_change(nest, state.choice, choice)
+    for v in range(choice.shape[0]):
+        state.choice[v] = choice[v]
+        state.numbers[v] = encoded[v, choice[v]]
+    if level < nest.shape[0] or holdings.fresh[0]:
+        execute(program, state, level)
+        if not market.tracked:
+            holdings.fresh[0] = 0
+        elif not update(program, state, holdings, store, level):
+            return FULL
+    portfolios = row_of(holdings, state, root)
+    if corridor >= 0:
+        rules = with_corridor(rules, state.numbers[corridor])
+    return trade_root(floats(state, root), portfolios, store, market, rules, desk, holdings.first)
 
 
 @inner
@@ -93,20 +130,11 @@ def sweep_rows(
     """
     for done in range(order.shape[0]):
         j = order[done]
-        level = 0 if holdings.fresh[0] else first_change(nest, state.choice, choices[j])
-        for v in range(choices.shape[1]):
-            state.choice[v] = choices[j, v]
-            state.numbers[v] = encoded[v, choices[j, v]]
-        if level < nest.shape[0] or holdings.fresh[0]:
-            execute(program, state, level)
-            if not market.tracked:
-                holdings.fresh[0] = 0
-            elif not update(program, state, holdings, store, level):
-                return done
-        portfolios = row_of(holdings, state, root)
-        if corridor >= 0:
-            rules = with_corridor(rules, state.numbers[corridor])
-        bad[j] = trade_root(floats(state, root), portfolios, store, market, rules, desk, holdings.first)
+        bad[j] = trade_row(
+            program, state, holdings, store, market, rules, desk, nest, choices[j], encoded, root, corridor
+        )
+        if bad[j] == FULL:
+            return done
         if bad[j] != DONE:
             out[j, :] = np.nan
             desk.returns[:] = np.nan

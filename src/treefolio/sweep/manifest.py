@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from treefolio.engine.compiled import Prepared
 from treefolio.strategy.text import write
 from treefolio.strategy.tree import Strategy
+from treefolio.sweep.holdout import held_out
 
 VERSIONED = ("numba", "numpy", "polars", "ta-lib", "treefolio")
 """Packages whose version can change the bytes of a result."""
@@ -50,7 +51,7 @@ def manifest(
     }
     if space is not None:
         found["space"] = space
-    return found
+    return found | held_out(question)
 
 
 def _benchmark(benchmark: str | Strategy | None) -> str | None:

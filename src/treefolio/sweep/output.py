@@ -16,12 +16,13 @@ log = logging.getLogger(__name__)
 REPORT = "report.html"
 
 
-def write_run(result: Result, report: str, out: Path, supplied: Supplied) -> None:
+def write_run(result: Result, report: str, out: Path, supplied: Supplied | None = None) -> None:
     """Writes a run's folder. ``report`` is its page; ``supplied`` says how its prices came about.
 
     Raises:
         OutputError: ``out`` holds something, or cannot be written; then nothing is left there.
     """
+    supplied = supplied or Supplied(panel=result.prepared.panel)
     stats = supplied.counts | {
         "seconds": {"data": supplied.seconds, **result.seconds},
         "parallelism": 1,

@@ -287,7 +287,7 @@ def test_a_file_with_another_days_rows(folder: Path, cache: Directory) -> None:
 )
 def test_names_that_are_no_session(name: str, reason: str, folder: Path, cache: Directory) -> None:
     """Week-ends, holidays and odd names are reported, and the others arrive."""
-    (folder / name).write_bytes(gzip.compress(b"ticker\n"))
+    (folder / name).write_bytes(gzip.compress(b"ticker\n", mtime=0))
     done = imported(folder, cache)
     assert done.failed == {name: reason}
     assert done.files == len(DAYS)

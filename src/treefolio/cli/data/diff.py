@@ -21,7 +21,10 @@ if TYPE_CHECKING:
 
     from treefolio.market.panel import Panel
 
-Side = Annotated[str, Argument(help="A source (alpaca, alpaca:iex), a snapshot's hash, or a file of prices.")]
+MANIFEST = "manifest.json"
+Side = Annotated[
+    str, Argument(help="A source (alpaca, alpaca:iex), a snapshot's hash, a result's folder, or a file.")
+]
 
 
 def verb(
@@ -47,6 +50,9 @@ def verb(
         known = wanted or [name for panel in panels.values() for name in panel.tickers]
         panels[side] = opened(side, kind, known, adjustment, until)
     differences = compare(panels[a], panels[b])
+    absent = sorted(set(wanted or ()) - {each.ticker for each in differences})
+    for name in absent:
+        show.tell(f"{name}: it is in neither of the two.")
     if as_json:
         sys.stdout.write(
             json.dumps([dataclasses.asdict(each) for each in differences], indent=2, default=str) + "\n"
@@ -54,16 +60,28 @@ def verb(
     else:
         for line in lines(differences):
             show.say(line)
-    return 0 if all(each.alike for each in differences) else 1
+    return 0 if not absent and all(each.alike for each in differences) else 1
 
 
 def side_kind(name: str) -> str:
-    """What a side is: source, file or snapshot."""
+    """What a side is: source, result (the folder of a run or a sweep), file or snapshot."""
     from treefolio.market.sources.table import SOURCES  # noqa: PLC0415 - heavy
 
     if name.partition(":")[0] in SOURCES:
         return "source"
+    if (Path(name) / MANIFEST).is_file():
+        return "result"
     return "file" if Path(name).exists() else "snapshot"
+
+
+def snapshot_of(folder: Path) -> str:
+    """The hash of the prices of a result. Raises PriceError."""
+    try:
+        return str(json.loads((folder / MANIFEST).read_text(encoding="utf-8"))["prices"]["snapshot"])
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise PriceError(
+            f"does not say which prices it had: {error}", source=str(folder / MANIFEST)
+        ) from None
 
 
 def opened(name: str, kind: str, tickers: list[str], adjustment: str, end: dt.date | None) -> Panel:
@@ -83,10 +101,13 @@ def opened(name: str, kind: str, tickers: list[str], adjustment: str, end: dt.da
         supply = vendor(
             source, feed=feed or None, adjustment=adjustment, asked_at=asked_at(), told=show.Fetching()
         )
-        return supply.supply(tickers, end).panel
+        supplied = supply.supply(tickers, end)
+        for note in supplied.notes:
+            show.tell(f"{name}: {note}.")
+        return supplied.panel
     try:
-        panel = snapshots.load(name, home())
+        panel = snapshots.load(snapshot_of(Path(name)) if kind == "result" else name, home())
     except PriceError as error:
-        error.hint = "A side is a source, a snapshot's hash, or a file of prices."
+        error.hint = "A side is a source, a snapshot's hash, a result's folder, or a file of prices."
         raise
     return panel.select(tickers) if tickers else panel

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import sys
 from typing import TYPE_CHECKING, Annotated
@@ -11,9 +12,12 @@ from typer import Argument, Option
 from treefolio.cli import show
 from treefolio.cli.asked import asked_at, day
 from treefolio.cli.flags import AsJson
-from treefolio.errors import UsageError, did_you_mean
+from treefolio.errors import SourceError, UsageError, did_you_mean
 
 if TYPE_CHECKING:
+    import datetime as dt
+    from collections.abc import Mapping
+
     from treefolio.market.bars import Bars
     from treefolio.market.store import Stock
     from treefolio.market.supply import VendorSupply
@@ -91,9 +95,15 @@ def _print(stock: Stock, supply: VendorSupply) -> None:
         (name, f"{bars.at[0]}", f"{bars.at[-1]}", f"{len(bars):,}", str(len(stock.actions.get(name, ()))))
         for name, bars in stock.bars.items()
     ]
-    show.plain_table(("ticker", "first", "last", "bars", "splits and dividends"), rows)
+    listings: Mapping[str, dt.date] = {}
+    with contextlib.suppress(SourceError):  # it only says why something is missing
+        listings = supply.store.source.listings(sorted(stock.figures.failed))
+    if rows:
+        show.plain_table(("ticker", "first", "last", "bars", "splits and dividends"), rows)
     for name, reason in sorted(stock.figures.failed.items()):
-        offer = did_you_mean(name, [each for each in supply.tickers() if each not in stock.figures.failed])
-        show.tell(f"{name}: {reason}." + (f" {offer}" if offer else ""))
+        known = () if name in stock.bars else set(supply.tickers()) - stock.figures.failed.keys()
+        offer = did_you_mean(name, known)
+        listed = f" It was listed on {listings[name]}." if name in listings else ""
+        show.tell(f"{name}: {reason}.{listed}" + (f" {offer}" if offer else ""))
     show.notes(f"{ticker} {session}: {message}" for ticker, session, _, message in stock.withheld)
     show.say(described(stock.figures))

@@ -15,12 +15,15 @@ from treefolio.cli.asked import one_of
 from treefolio.cli.flags import AsJson
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from treefolio.market.actions import Action
     from treefolio.market.bars import Shelf
     from treefolio.market.cache.base import Cache
     from treefolio.market.sources.flat_files import Imported
+
+SHOWN = 3
+"""So many missing sessions are named."""
 
 
 def verb(
@@ -73,13 +76,28 @@ def _keep(actions: Sequence[Action], shelf: Shelf, cache: Cache) -> None:
     keep_actions(cache, shelf, names, actions, dt.datetime.now(dt.UTC))
     for kind, said in ((Split, "split"), (Dividend, "dividend")):
         if not any(isinstance(each, kind) for each in actions):
-            show.notes([f"there is no {said} among the actions, so prices are adjusted for none"])
+            show.tell(f"Note: there is no {said} among the actions, so prices are adjusted for none.")
 
 
 def _print(done: Imported) -> None:
     for name, reason in sorted(done.failed.items()):
         show.tell(f"{name}: {reason}.")
+    show.notes(_noted(done))
     show.say(
         f"{done.files:,} files, {done.sessions:,} sessions × {done.tickers:,} tickers: "
         f"{done.rows:,} bars in {show.duration(done.seconds)}"
     )
+
+
+def _noted(done: Imported) -> Iterator[str]:
+    """What the user should know of an import that went through."""
+    if done.missing:
+        days = ", ".join(map(str, done.missing[:SHOWN])) + (" …" if len(done.missing) > SHOWN else "")
+        yield f"there is no file of {len(done.missing):,} sessions between the first and the last: {days}"
+    if done.withheld:
+        yield f"{done.withheld:,} bars are withheld: `treefolio data check` says why"
+    if done.evicted:
+        yield (
+            f"{done.evicted:,} blocks had to make room: the folder does not fit into "
+            "TREEFOLIO_CACHE_MEGABYTES; raise it and import again"
+        )

@@ -42,7 +42,8 @@ def verb(
     ]
     count = cache.drop([entry.key for entry in chosen])
     size = show.megabytes(sum(entry.bytes for entry in chosen))
-    show.say(f"{count:,} blocks forgotten, {size}" if count else "nothing to forget")
+    blocks = "block" if count == 1 else "blocks"
+    show.say(f"{count:,} {blocks} forgotten, {size}" if count else "nothing to forget")
     following = next_purge_moment(SystemClock().now()).astimezone(NEW_YORK)
-    show.say(f"It pays again from {following:%Y-%m-%d %H:%M} New York time on.")
+    show.say(f"Prices may change again on {following:%Y-%m-%d} at {following:%H:%M} New York time.")
     return 0

@@ -28,7 +28,9 @@ def listing(as_json: AsJson = False) -> int:
     """List the snapshots, the latest first."""
     from treefolio.market import snapshots  # noqa: PLC0415 - heavy
 
-    found = snapshots.listed(home())
+    found, wrong = snapshots.listed(home())
+    for error in wrong:
+        show.tell(str(error))
     if as_json:
         sys.stdout.write(json.dumps([dataclasses.asdict(each) for each in found], indent=2) + "\n")
         return 0

@@ -43,7 +43,8 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 NAME = "yahoo"
-EARLIEST = date(1962, 1, 2)
+EARLIEST = date(1970, 1, 2)
+"""Yahoo has prices of some years before; of these nobody here knows the sessions."""
 COLUMNS = {"open": "Open", "high": "High", "low": "Low", "close": "Close", "volume": "Volume"}
 CLASS_MARK = re.compile(r"[/.](?=[A-K]$)")
 CHART = "/v8/finance/chart/"

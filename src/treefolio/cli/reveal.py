@@ -1,0 +1,166 @@
+"""``treefolio reveal``: what a chosen row did on the sessions that were held out; the look is recorded."""
+
+from __future__ import annotations
+
+import datetime as dt
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+from rich import box
+from rich.table import Table
+from rich.text import Text
+from typer import Argument, Option
+
+from treefolio.cli import show
+from treefolio.cli.asked import supply
+from treefolio.cli.flags import AsJson, Prices, spread
+from treefolio.cli.inspect import print_json
+from treefolio.errors import PriceError, UsageError
+
+if TYPE_CHECKING:
+    from treefolio.market.panel import Panel
+    from treefolio.market.supply import Supply
+    from treefolio.strategy.tree import Strategy
+    from treefolio.sweep.reveal import Revealed, Sealed
+
+_STRATEGY = re.compile(r" \([0-9a-f]{12}\)$")
+"""What the manifest puts after the name of a benchmark that is a strategy."""
+
+
+@spread
+def verb(
+    folder: Annotated[
+        Path, Argument(metavar="DIR", help="The --out folder of a run, a sweep or a walk-forward.")
+    ],
+    prices: Prices,
+    row: Annotated[
+        int | None, Option("--row", metavar="N", help="The row's number, from 0 [the best].")
+    ] = None,
+    by: Annotated[
+        str | None, Option("--by", metavar="KEY", help="What the best row is best by [sharpe].")
+    ] = None,
+    benchmark: Annotated[
+        Path | None, Option(metavar="FILE", help="The benchmark, where it was a strategy.")
+    ] = None,
+    as_json: AsJson = False,
+) -> int:
+    """Run the chosen row on the sessions that were held out, and record that it was looked at."""
+    from treefolio.sweep import reveal as reveals  # noqa: PLC0415 - heavy
+
+    sealed = reveals.read_sealed(folder)
+    choice = reveals.choose(sealed, row=row, by=by)
+    rival = _rival(sealed, benchmark)
+    panel = _panel(sealed, supply(prices), rival)
+    show.compile_kernels()
+    seen = reveals.reveal(sealed, choice, panel, rival)
+    entry = reveals.record(sealed, seen, dt.datetime.now(dt.UTC))
+    if as_json:
+        print_json(entry)
+        return 0
+    summarise(sealed, seen)
+    show.say(f"Recorded: {folder / reveals.RECORD}")
+    return 0
+
+
+def _rival(sealed: Sealed, given: Path | None) -> str | Strategy | None:
+    """The result's benchmark.
+
+    Raises:
+        UsageError: it is a strategy and is not given, or another one is.
+    """
+    if sealed.benchmark is None or not _STRATEGY.search(sealed.benchmark):
+        if given is not None:
+            raise UsageError("the result's benchmark is no strategy", hint="Leave out --benchmark.")
+        return sealed.benchmark
+    if given is None:
+        raise UsageError(
+            f"the result's benchmark is the strategy {sealed.benchmark}",
+            hint="Give its file: --benchmark FILE.",
+        )
+    from treefolio.strategy.text import write  # noqa: PLC0415 - heavy
+    from treefolio.sweep.ask import bound  # noqa: PLC0415 - heavy
+    from treefolio.sweep.manifest import strategy_hash  # noqa: PLC0415 - heavy
+
+    found = bound(given)
+    if f"{found.name} ({strategy_hash(write(found))[:12]})" != sealed.benchmark:
+        raise UsageError(
+            f"{given} is not the result's benchmark {sealed.benchmark}",
+            hint="Give the file as it was when the result was made.",
+        )
+    return found
+
+
+def _panel(sealed: Sealed, prices: Supply, rival: str | Strategy | None) -> Panel:
+    """The prices of what the result needed.
+
+    A benchmark that was not asked for and left out has prices there all the same, if it has gaps.
+
+    Raises:
+        PriceError: they are not those of the result.
+    """
+    from treefolio.sweep.ask import DEFAULT_BENCHMARK, panel_for  # noqa: PLC0415 - heavy
+    from treefolio.sweep.reveal import require_same  # noqa: PLC0415 - heavy
+
+    values = {name: (value,) for name, value in sealed.manifest["variables"].items()}
+    axes = {**values, **sealed.axes}
+    first: PriceError | None = None
+    for each in (rival,) if rival is not None else (None, DEFAULT_BENCHMARK):
+        panel = panel_for(
+            prices,
+            sealed.strategy,
+            axes,
+            missing=sealed.manifest["missing"],
+            benchmark=each,
+            opens=sealed.execution.fill == "next_open",
+        ).panel
+        try:
+            require_same(sealed, panel)
+        except PriceError as error:
+            first = first or error
+        else:
+            return panel
+    assert first is not None
+    raise first
+
+
+def summarise(sealed: Sealed, seen: Revealed) -> None:
+    """The row before and behind the end, and how often that was looked at, on standard output."""
+    from treefolio.metrics import METRICS  # noqa: PLC0415 - heavy
+
+    choice = seen.choice
+    show.say(sealed.strategy.name, style="bold")
+    if sealed.manifest["prices"]["synthetic"]:
+        show.say(show.SYNTHETIC, style="bold yellow")
+    values = ", ".join(f"{name} = {value}" for name, value in choice.assignment.items())
+    number = "" if choice.row is None else f"row {choice.row:,}, "
+    show.say(f"{number}{choice.why}{f': {values}' if values else ''}")
+    show.say(f"Held out: {seen.first} to {seen.last}, {seen.sessions:,} sessions")
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    for head in ("", f"to {sealed.end}", "held out"):
+        table.add_column(head, justify="left" if not head else "right")
+    for key in seen.held_out:
+        cells = (
+            METRICS[key].label,
+            show.number(key, seen.in_sample[key]),
+            show.number(key, seen.held_out[key]),
+        )
+        table.add_row(*map(Text, cells))
+    show.out().print(table)
+    if seen.benchmark is not None:
+        earned = show.number("cumulative_return", seen.benchmark)
+        show.say(f"The benchmark {sealed.benchmark} earned {earned} in the sessions held out.")
+    show.notes((*seen.notes, *_before(seen)))
+
+
+def _before(seen: Revealed) -> tuple[str, ...]:
+    """How often this end was looked at before; nothing the first time."""
+    if not seen.before:
+        return ()
+    times = len(seen.before)
+    rows = sorted({int(each["row"]) for each in seen.before if each.get("row") is not None})
+    which = f", at row{'s' if len(rows) > 1 else ''} {', '.join(map(str, rows[:8]))}" if rows else ""
+    since = str(seen.before[0].get("at", ""))[:10]
+    often = "once" if times == 1 else f"{times} times"
+    said = f"this end was looked at {often} before{which}, first on {since}"
+    return (f"{said}: what is chosen from now on has seen it",)
