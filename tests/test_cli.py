@@ -519,3 +519,24 @@ def test_one_failing_combination_is_a_row_with_a_reason(
     assert "NOPE" in rows["reason"][1]
     assert "1 failed" in said
     assert [row["a1.ticker"] for row in json.loads(program("top", tmp_path / "sweep", "--json").out)] != []
+
+
+def test_every_table_as_csv(program: Program, strategy: Path, prices: Path, tmp_path: Path) -> None:
+    """With --csv, beside the Parquet files and with their rows."""
+    done(program("run", strategy, "--prices", prices, "--csv", "--out", tmp_path / "run"))
+    done(program("sweep", strategy, "--prices", prices, "--csv", "--out", tmp_path / "sweep"))
+    for folder, names in (("run", ("equity", "weights", "trades")), ("sweep", ("rows",))):
+        for name in names:
+            path = tmp_path / folder / name
+            assert len(pl.read_csv(f"{path}.csv")) == len(pl.read_parquet(f"{path}.parquet")) > 0
+
+
+def test_the_day_of_the_first_import_is_kept(
+    program: Program, strategy: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whichever verb sees the strategy first."""
+    monkeypatch.setenv("TREEFOLIO_HOME", str(tmp_path / "home"))
+    for _ in range(2):
+        done(program("inspect", strategy))
+    lines = (tmp_path / "home" / "imports.jsonl").read_text().splitlines()
+    assert [set(json.loads(line)) for line in lines] == [{"strategy", "day"}]

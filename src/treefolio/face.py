@@ -188,7 +188,7 @@ def walk_forward(
         select=_selection(space, sample),
     )
     walk = plan_walk(planned, scheme, by)
-    return walk.run(threads=threads or os.cpu_count() or 1, progress=progress)
+    return walk.run(threads=threads or os.cpu_count() or 1, progress=progress, home=home())
 
 
 def indicator(name: str) -> Callable[..., Reading]:

@@ -60,6 +60,7 @@ def test_three_kinds_stand_side_by_side(program: Program, prices: Path, tmp_path
     ]
     for name in names:
         assert name in called.out
+    assert "p is adjusted for 3 pairs, the intervals are not." in called.out
 
 
 def test_the_folder_has_csv_and_parquet(program: Program, prices: Path, tmp_path: Path):

@@ -73,6 +73,22 @@ def test_numbers_are_those_of_run(program: Program, prices: Path, tmp_path: Path
         assert row["cagr"] == metrics["cagr"], row["handle"]
 
 
+def test_what_is_held_out_is_said_once_and_not_used(program: Program, prices: Path, tmp_path: Path):
+    """Also by the table of fills, which reads prices with opens."""
+    out, parts = tmp_path / "out", ("--only", "timing,costs")
+    called = program(
+        *("robustness", write_strategy(tmp_path), "--prices", prices, *parts, "--holdout", "6m", "--out", out)
+    )
+    assert called.status == 0, called.err
+    assert called.out.count("are held out") == 1
+    cut = tmp_path / "cut"
+    ended = ("--end", "2016-06-30", "--out", cut)
+    assert program("robustness", write_strategy(tmp_path), "--prices", prices, *parts, *ended).status == 0
+    assert said(out) == said(cut)
+    page = (out / "report.html").read_text(encoding="utf-8")
+    assert "2016-07-01 to 2016-12-30, 127 sessions, until treefolio reveal" in page
+
+
 def test_what_is_set_is_where_it_begins(program: Program, prices: Path, tmp_path: Path):
     """Variables and handles that are set are moved from there."""
     out = tmp_path / "out"

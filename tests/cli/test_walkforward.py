@@ -14,19 +14,26 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from cli_samples import PLAIN, Called, Program, write_prices, write_strategy
+from cli_samples import PLAIN, STRATEGY, Called, Program, write_prices, write_strategy
 from treefolio.cli import progress
 from treefolio.cli import walkforward as verb
 from treefolio.sweep.many import Progress
 from treefolio.sweep.walkforward import search
 
 ROLL = ("--train", "9m", "--test", "3m")
-FILES = {"manifest.json", "walkforward.json", "folds.parquet", "oos.parquet", "stats.json", "report.html"}
+TABLES = {f"{name}.{kind}" for name in ("folds", "oos") for kind in ("csv", "parquet")}
+FILES = {"manifest.json", "walkforward.json", "stats.json", "report.html", *TABLES}
 
 
 @pytest.fixture
 def program(capsys: pytest.CaptureFixture[str]) -> Program:
     return Program(capsys)
+
+
+@pytest.fixture(autouse=True)
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each test has a ledger of its own."""
+    monkeypatch.setenv("TREEFOLIO_HOME", str(tmp_path / "home"))
 
 
 @pytest.fixture
@@ -160,6 +167,7 @@ def test_folds_that_cannot_choose_are_a_failure_with_files(
     called = program("walkforward", strategy, "--prices", prices, *ROLL, "--out", tmp_path / "walk")
     assert called.status == 1
     assert "no fold could choose" in called.err
+    assert "Efficiency: none, because no fold could choose" in called.out
     assert "nothing is chosen there" in called.out
     assert {path.name for path in (tmp_path / "walk").iterdir()} == FILES
 
@@ -205,6 +213,20 @@ def test_a_second_ctrl_c_does_not_wait() -> None:
     assert signal.getsignal(signal.SIGINT) is before
 
 
+def test_a_change_of_winner_without_its_costs_is_said(
+    program: Program, strategy: Path, prices: Path, tmp_path: Path
+) -> None:
+    """Where trades cost something and there is a change; not where they are free."""
+    words = "trades at no cost in the stitched curve"
+    asked = ("walkforward", strategy, "--prices", prices, *ROLL, "--vary", "c1.window=2:20:2")
+    free = done(program(*asked, "--out", tmp_path / "free"))
+    paid = done(program(*asked, "--slippage-bps", "5", "--out", tmp_path / "paid"))
+    assert len({fold["winner"]["row"] for fold in said(tmp_path / "paid")["folds"]}) > 1  # type: ignore[attr-defined]
+    assert words not in free.out
+    assert words in paid.out
+    assert words in (tmp_path / "paid" / "report.html").read_text(encoding="utf-8")
+
+
 # ---- hold-out
 
 
@@ -234,6 +256,37 @@ def test_the_end_is_held_out_until_it_is_revealed(
     lines = (out / "reveals.jsonl").read_text().splitlines()
     assert [json.loads(line)["look"] for line in lines] == [1, 2, 3]
     assert json.loads(lines[2]) == third
+
+
+def test_an_end_that_another_result_has_shown_is_no_longer_unseen(
+    program: Program, strategy: Path, prices: Path, tmp_path: Path
+) -> None:
+    """Of the same strategy with other values, and where the ends overlap; it is said at the first look."""
+    edited = write_strategy(tmp_path, STRATEGY.replace("default: 70", "default: 60"), "edited.yaml")
+    other = write_strategy(tmp_path, PLAIN, "other.yaml")
+    for name, path in (("one", strategy), ("two", edited), ("three", other)):
+        hold(program, "run", path, prices, tmp_path / name)
+    words = "other results of this strategy were looked at on some of these sessions, once"
+    assert words not in done(program("reveal", tmp_path / "one", "--prices", prices)).out
+    assert words not in done(program("reveal", tmp_path / "three", "--prices", prices)).out
+    assert words in done(program("reveal", tmp_path / "two", "--prices", prices)).out
+    assert words in done(program("reveal", tmp_path / "one", "--prices", prices)).out
+    told = json.loads(done(program("reveal", tmp_path / "two", "--prices", prices, "--json")).out)
+    assert (told["look"], told["looks_elsewhere"]) == (2, 2)
+
+
+def test_a_home_that_cannot_be_written_hides_no_look(
+    program: Program, strategy: Path, prices: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is recorded beside the result and shown; that others will not know of it is said."""
+    hold(program, "run", strategy, prices, tmp_path / "out")
+    blocked = tmp_path / "blocked"
+    blocked.write_text("a file")
+    monkeypatch.setenv("TREEFOLIO_HOME", str(blocked))
+    called = done(program("reveal", tmp_path / "out", "--prices", prices))
+    assert "127 sessions" in called.out
+    assert "will not know of this look" in called.err
+    assert len((tmp_path / "out" / "reveals.jsonl").read_text().splitlines()) == 1
 
 
 def test_the_held_out_numbers_are_those_of_a_run_from_the_end_on(

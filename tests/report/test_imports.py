@@ -11,9 +11,39 @@ from pathlib import Path
 import pytest
 
 from treefolio.errors import OutputError
-from treefolio.sweep.imports import FILE, first_seen
+from treefolio.indicators import SIGNATURES
+from treefolio.strategy.text import parse
+from treefolio.strategy.variables import bind
+from treefolio.sweep.imports import FILE, decisions, first_seen
 
 DAY, LATER = dt.date(2024, 5, 2), dt.date(2025, 1, 15)
+
+
+TREE = "{group: In, of: [{if: 'rsi(A, 9) > $hot', then: A, else: B}]}"
+TEXT = f"{{name: One, variables: {{hot: 70:80:5}}, tree: {TREE}}}"
+
+
+def decided(text: str = TEXT, **values: int) -> str:
+    return decisions(bind(parse(text, SIGNATURES), values, SIGNATURES))
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [("name: One", "name: Two, description: mine"), ("group: In", "group: Out"), ("70:80:5", "70:90:1")],
+)
+def test_names_and_values_to_try_are_no_edit(old: str, new: str):
+    assert decided(TEXT.replace(old, new)) == decided()
+
+
+@pytest.mark.parametrize(
+    ("old", "new"), [("> $hot", "> 75"), ("then: A", "then: B"), ("name: One", "rebalance: weekly")]
+)
+def test_what_decides_is_an_edit(old: str, new: str):
+    assert decided(TEXT.replace(old, new)) != decided()
+
+
+def test_a_value_that_is_set_is_an_edit_unless_it_is_the_default():
+    assert decided(hot=75) != decided() == decided(hot=70)
 
 
 def test_the_first_day_stays(tmp_path: Path):

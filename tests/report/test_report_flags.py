@@ -32,18 +32,24 @@ def run(program: Program, out: str, *flags: str) -> str:
 
 
 def test_the_day_of_the_first_run_is_kept(program: Program, tmp_path: Path):
-    """Under the text of the file: another value of a variable is the same strategy, an edit another one."""
+    """A value that is set is an edit, as one in the file is; setting the default is none, nor a new name."""
     today = dt.datetime.now(dt.UTC).astimezone().date()
     text = run(program, "one")
     assert re.search(
         rf"lies before ({today}|{today + dt.timedelta(days=1)}), the first day out of sample", text
     )
-    run(program, "two", "--set", "hot=80")
-    records = (tmp_path / "home" / FILE).read_text(encoding="utf-8").splitlines()
-    assert len(records) == 1
-    write_strategy(tmp_path, STRATEGY.replace("20", "21"))
-    run(program, "three")
-    assert len((tmp_path / "home" / FILE).read_text(encoding="utf-8").splitlines()) == 2
+    known = []
+    for out, text, flags in (
+        ("two", STRATEGY, ("--set", "hot=70")),
+        ("three", STRATEGY.replace("Hot or not", "Hotter"), ()),
+        ("four", STRATEGY, ("--set", "hot=80")),
+        ("five", STRATEGY.replace("20", "21"), ()),
+        ("six", STRATEGY, ()),
+    ):
+        write_strategy(tmp_path, text)
+        run(program, out, *flags)
+        known.append(len((tmp_path / "home" / FILE).read_text(encoding="utf-8").splitlines()))
+    assert known == [1, 1, 2, 3, 3]
 
 
 def test_a_day_that_was_kept_divides_the_run(program: Program, tmp_path: Path):
@@ -63,7 +69,7 @@ def test_a_home_that_cannot_be_written_harms_no_run(
     monkeypatch.setenv("TREEFOLIO_HOME", str(tmp_path / "file" / "home"))
     called = program("run", "hot.yaml", "--prices", "prices.parquet", "--out", "one")
     assert called.status == 0, called.err
-    assert "first seen is not kept" in called.out
+    assert "first seen is not kept" in called.err
 
 
 def test_a_wrong_day_is_misuse(program: Program):

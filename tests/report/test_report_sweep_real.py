@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -54,6 +55,20 @@ def swept(
 
 def page_of(summary: SweepSummary) -> Page:
     return check_inert(sweep_page(summary))
+
+
+def test_notes_of_the_sweep_stand_above_its_numbers():
+    summary = swept("{name: I, variables: {n: [2, 3]}, tree: {if: 'rsi(A, $n) > 50', then: B, else: C}}")
+    text = page_of(replace(summary, notes=("no price at all in the run: <b>CXH",))).text
+    assert text.index("No price at all in the run: <b>CXH") < text.index("Trials 2")
+
+
+def test_rows_that_are_one_and_the_same_are_called_neither_overfit_nor_a_spike():
+    idle = "{name: I, variables: {n: [2, 3, 5]}, tree: {if: 'rsi(A, $n) > 200', then: B, else: C}}"
+    text = page_of(swept(idle)).text
+    assert "earn the same, so nothing was chosen" in text
+    assert "drawing lots" not in text
+    assert "it is a spike" not in text
 
 
 def test_every_part_of_a_sweep_is_there(tmp_path: Path):

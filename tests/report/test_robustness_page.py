@@ -56,6 +56,19 @@ def test_a_browser_has_nothing_to_complain_of(found: Robustness, tmp_path: Path)
     assert "A backtest is not a promise." in document
 
 
+def test_a_drop_too_small_to_be_read_is_not_said_as_two_numbers(found: Robustness):
+    """From 0.65 to 0.65 tells nothing."""
+    literals = found.literals
+    assert literals is not None
+    first = next(each for each in literals.found if each.lowest is not None)
+    for drop, words in (
+        (0.004, "lowers the Sharpe ratio by less than 0.01"),
+        (first.drop, "the Sharpe ratio goes"),
+    ):
+        moved = replace(literals, found=(replace(first, drop=drop),))
+        assert words in dict(sentences(replace(found, literals=moved)))["Literals"]
+
+
 def test_the_same_findings_give_the_same_page(found: Robustness):
     """To the byte."""
     assert robustness_page(found) == robustness_page(found)

@@ -145,7 +145,7 @@ def test_it_is_the_definition_whatever_ties_and_flat_stretches(
     found = overfitting(sums, squares, np.diff(edges))
     varied = returns[np.ptp(returns, axis=1) > 0]
     assert found.rows_left_out == len(returns) - len(varied)
-    if len(varied) < 2:
+    if len(varied) < 2 or (varied == varied[0]).all():
         assert found.reason is not None
         return
     pbo, loss, logits, outside = slowly(varied, edges)
@@ -190,6 +190,15 @@ def test_the_line_is_that_of_least_squares() -> None:
     found = judged(noise(12, 120), 8)
     slope, intercept = np.polyfit(found.in_sample, found.out_of_sample, 1)
     assert (found.degradation_slope, found.degradation_intercept) == pytest.approx((slope, intercept))
+
+
+def test_a_row_that_always_wins_has_a_slope_of_minus_one_by_itself() -> None:
+    """Its two halves add up to its whole: the slope says nothing of choosing there."""
+    returns = noise(5, 1600)
+    returns[2] += 0.02
+    found = judged(returns)
+    assert found.pbo == 0.0
+    assert found.degradation_slope == pytest.approx(-1, abs=0.1)
 
 
 def test_a_sample_of_splits_states_an_error_that_holds() -> None:
@@ -241,10 +250,11 @@ def test_rows_with_nan_or_without_variance_are_left_out_and_counted() -> None:
 
 
 def test_equal_rows_share_their_rank() -> None:
-    """Each winner's average rank is the middle one, which counts as overfit: λ is 0."""
-    found = judged(np.repeat(noise(1, 320), 9, axis=0))
-    assert found.pbo == 1.0
-    assert found.logit_quantiles == (0, 0, 0, 0, 0)
+    """Eight that win together are at 2 to 9 of 9, on average at 5.5."""
+    winner = noise(1, 320)
+    found = judged(np.concatenate([winner - 0.01, np.repeat(winner, 8, axis=0)]))
+    assert found.pbo == 0.0
+    assert found.logit_quantiles == pytest.approx([math.log(5.5 / 4.5)] * 5)
 
 
 @pytest.mark.parametrize(
@@ -254,6 +264,7 @@ def test_equal_rows_share_their_rank() -> None:
         (noise(0, 320), "at least 2"),
         (np.zeros((5, 320)), "at least 2"),
         (np.full((5, 320), np.nan), "at least 2"),
+        (np.repeat(noise(1, 320), 9, axis=0), "all 9 rows that can be compared earn the same"),
         (noise(5, 15), "fewer sessions than blocks"),
         (noise(5, 0), "fewer sessions than blocks"),
     ],

@@ -13,6 +13,9 @@ from sweep_cases import STRATEGY, parsed, planned
 from treefolio.indicators import SIGNATURES
 from treefolio.strategy.handles import handles, open_handles
 from treefolio.sweep.lineage import FOLDER, enter, lineage_of
+from treefolio.sweep.selection import _identity
+from treefolio.sweep.walkforward.folds import Combinatorial
+from treefolio.sweep.walkforward.plan import plan_walk
 
 TREE = "{if: 'rsi(SPY, 10) > 70', then: BIL, else: {filter: top 1 by rsi(10), of: [QQQ, [TLT, GLD]]}}"
 ONE = parsed(f"{{name: One, tree: {TREE}}}")
@@ -147,6 +150,29 @@ def test_selection_json_says_the_lineage(tmp_path: Path) -> None:
     later = planned().run(tmp_path / "one", resume=True, home=home)
     assert later.selection["lineage_trials"] == 500
     assert json.loads((tmp_path / "one" / "selection.json").read_text())["lineage_trials"] == 500
+
+
+def test_the_same_trials_count_once(tmp_path: Path) -> None:
+    """With other metrics, by another version, from a copy of the prices; other costs are other trials."""
+    folder, home = tmp_path / "one", tmp_path / "home"
+    first = planned().run(folder, home=home)
+    assert planned(metrics=["calmar"]).run(home=home).selection["lineage_trials"] == 400
+    manifest = json.loads((folder / "manifest.json").read_text())
+    manifest["versions"]["numpy"] = "0.1"
+    manifest["prices"]["source"] = "a copy"
+    assert _identity(manifest) == _identity(first.manifest)
+    manifest["execution"]["costs"]["slippage_bps"] = 5.0
+    assert _identity(manifest) != _identity(first.manifest)
+
+
+def test_the_rows_of_a_walk_forward_are_trials(tmp_path: Path) -> None:
+    """A sweep of the same space tries no others."""
+    scheme = Combinatorial(groups=4, test_groups=1)
+    plan_walk(planned(), scheme).run(home=tmp_path)
+    plan_walk(planned(vary={"hot": "40:44:1"}), scheme).run()
+    assert planned().run(home=tmp_path).selection["lineage_trials"] == 400
+    plan_walk(planned(vary={"hot": "40:44:1"}), scheme).run(home=tmp_path)
+    assert planned().run(home=tmp_path).selection["lineage_trials"] == 500
 
 
 def test_columns_of_a_row_are_about_its_own_sweep(tmp_path: Path) -> None:

@@ -266,6 +266,17 @@ def test_rows_that_never_vary_are_no_trials() -> None:
     assert found.rows.select("psr", "dsr", "plateau").collect().null_count().row(0) == (8, 8, 8)
 
 
+def test_rows_that_are_one_and_the_same() -> None:
+    """A condition that never holds leaves nothing to choose: neither overfit nor a spike, and it is said."""
+    idle = parsed('{name: I, variables: {n: 2:9:1}, tree: {if: "rsi(A, $n) > 200", then: B, else: A}}')
+    found = swept(strategy=idle)
+    assert found.selection["trials"] == 8
+    assert found.selection["effective_trials"] == pytest.approx(1.0)
+    assert found.selection["pbo"] is found.selection["degradation_slope"] is None
+    assert found.selection["best"]["plateau"] is None  # type: ignore[index]
+    assert "earn the same, so nothing was chosen" in str(found.selection["note"])
+
+
 def test_fewer_sessions_than_blocks() -> None:
     """No probability of overfitting, and it is said why; the rest is there."""
     start = day(QUESTION.panel, 186)

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from cli_samples import Program, write_prices, write_strategy
+from treefolio.cli.sweep import _p_value
 
 
 @pytest.fixture
@@ -56,10 +57,16 @@ def test_the_best_rows_are_tested_on_request(
     """With p-values; less than one row cannot be tested."""
     called = program(*asked, "--reality", "5", "--out", tmp_path / "out")
     tested = json.loads((tmp_path / "out" / "selection.json").read_text(encoding="utf-8"))["reality"]
-    assert f"The best 5 against SPY, p-values: White {tested['white']:.3f}, Hansen" in called.out
+    assert f"The best 5 against SPY, p-values: White {_p_value(tested['white'], 1000)}, Hansen" in called.out
     refused = program(*asked, "--reality", "-1", "--out", tmp_path / "none")
     assert refused.status == 2
     assert not (tmp_path / "none").exists()
+
+
+@pytest.mark.parametrize(("p", "words"), [(0.0, "below 0.001"), (0.23, "0.230"), (1.0, "1.000")])
+def test_no_p_value_is_said_to_be_zero(p: float, words: str) -> None:
+    """Of 1,000 draws, none tells less than 0.001."""
+    assert _p_value(p, 1000) == words
 
 
 def test_top_ranks_by_them(program: Program, asked: list[str | Path], tmp_path: Path) -> None:

@@ -23,7 +23,8 @@ from treefolio.sweep.walkforward.result import HEADLINE
 
 ROLLING = Rolling(train=Length(sessions=60), test=Length(sessions=25), step=Length(sessions=25))
 COMBINED = Combinatorial(groups=5, test_groups=2, purge=1, embargo=2)
-STABLE = ("manifest.json", "walkforward.json", "folds.parquet", "oos.parquet")
+TABLES = ("folds", "oos")
+STABLE = ("manifest.json", "walkforward.json", *(f"{t}.{k}" for t in TABLES for k in ("csv", "parquet")))
 CONSTANT = parsed(
     "{name: N, variables: {hot: [101, 102]}, tree: {if: 'rsi(A, 5) > $hot', then: A, else: cash}}"
 )
@@ -44,7 +45,7 @@ def scheme(request: pytest.FixtureRequest) -> Scheme:
 
 
 def test_the_folder_of_a_walk_forward(scheme: Scheme, tmp_path: Path) -> None:
-    """Five files; their columns, types and keys."""
+    """Seven files; their columns, types and keys."""
     files = written(tmp_path / "new" / "out", scheme)
     folder = tmp_path / "new" / "out"
     assert sorted(path.name for path in folder.iterdir()) == sorted([*STABLE, "stats.json"])
@@ -69,6 +70,9 @@ def test_the_folder_of_a_walk_forward(scheme: Scheme, tmp_path: Path) -> None:
         "value": pl.Float64,
         "benchmark": pl.Float64,
     }
+    for name in TABLES:
+        table = pl.read_parquet(folder / f"{name}.parquet")
+        assert pl.read_csv(folder / f"{name}.csv", schema=table.schema).equals(table)
     stats = json.loads((folder / "stats.json").read_text())
     assert set(stats) == {"seconds", "rows_per_second", "parallelism", "peak_memory_bytes"}
 

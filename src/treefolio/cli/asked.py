@@ -226,6 +226,27 @@ def imported(path: Path, empty: str | None = None) -> Import:
     return replace(found, strategy=replace(found.strategy, empty=policy))  # type: ignore[arg-type]  # checked
 
 
+def first_seen_on(strategy: Strategy) -> dt.date | None:
+    """The day on which a strategy was first seen with these values; None, and said, if it is not kept."""
+    from treefolio.settings import home  # noqa: PLC0415 - with the others
+    from treefolio.sweep.imports import decisions, first_seen  # noqa: PLC0415 - heavy
+
+    today = dt.datetime.now(dt.UTC).astimezone().date()
+    try:
+        return first_seen(decisions(strategy), home(), today)
+    except OutputError as error:
+        show.tell(f"The day on which this strategy was first seen is not kept: {error.message}.")
+        return None
+
+
+def note_import(strategy: Strategy) -> None:
+    """Takes note of the day on which a strategy was first seen, its variables at their defaults."""
+    from treefolio.indicators import SIGNATURES  # noqa: PLC0415 - heavy
+    from treefolio.strategy.variables import bind  # noqa: PLC0415 - heavy
+
+    first_seen_on(bind(strategy, {}, SIGNATURES))
+
+
 def import_notes(path: Path, report: Report) -> list[str]:
     """A line for each kind of note in an import report that bears on the numbers."""
     costs = tuple(note for note in report.ignored if "slippage" in note.message)

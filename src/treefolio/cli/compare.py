@@ -140,6 +140,8 @@ def _summarise(comparison: Comparison) -> None:
         for each in comparison.differences
     ]
     show.plain_table(["Difference a year", "return", "95 %", "p", "Sharpe", "95 %", "p"], rows)
+    if len(rows) > 1:
+        show.say(f"p is adjusted for {len(rows)} pairs, the intervals are not.")
 
 
 def _said(found: Estimate | None, factor: float, unit: str) -> tuple[str, str, str]:

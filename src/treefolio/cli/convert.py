@@ -8,7 +8,7 @@ from typing import Annotated
 from typer import Option
 
 from treefolio.cli import show
-from treefolio.cli.asked import imported
+from treefolio.cli.asked import imported, note_import
 from treefolio.cli.flags import StrategyFile
 from treefolio.errors import UsageError
 
@@ -31,6 +31,7 @@ def verb(
             f"{output} is neither YAML nor JSON by its extension", hint=f"Use {', '.join(AS_JSON)}."
         )
     found = imported(strategy)
+    note_import(found.strategy)
     if output.exists() and output.samefile(strategy):
         raise UsageError(f"{output} is the strategy's own file", hint="Write to another file with -o.")
     if output.is_dir() or not output.parent.is_dir():

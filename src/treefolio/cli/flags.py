@@ -23,6 +23,7 @@ Sets = Annotated[
     list[str] | None,
     Option("--set", metavar="NAME=VALUE", help="The value of a variable or handle; repeatable."),
 ]
+AsCsv = Annotated[bool, Option("--csv", help="Every table as CSV, too.")]
 AsJson = Annotated[bool, Option("--json", help="One JSON document on standard output.")]
 Threads = Annotated[int, Option("--threads", metavar="N", help="Default: one for each processor.")]
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 from typer import Option
 
 from treefolio.cli import show
-from treefolio.cli.asked import imported, supply
+from treefolio.cli.asked import imported, note_import, supply
 from treefolio.cli.flags import AsJson, Prices, StrategyFile, spread
 
 if TYPE_CHECKING:
@@ -34,6 +34,7 @@ def verb(
     from treefolio.graph.show import show as lines  # noqa: PLC0415 - heavy
 
     found = imported(Path(strategy))
+    note_import(found.strategy)
     built = build(found.strategy).graph
     facts = describe(found, built)
     if prices != Prices():

@@ -16,7 +16,7 @@ from treefolio.cli import show
 from treefolio.cli.asked import supply
 from treefolio.cli.flags import AsJson, Prices, spread
 from treefolio.cli.inspect import print_json
-from treefolio.errors import PriceError, UsageError
+from treefolio.errors import OutputError, PriceError, UsageError
 
 if TYPE_CHECKING:
     from treefolio.market.panel import Panel
@@ -46,6 +46,7 @@ def verb(
     as_json: AsJson = False,
 ) -> int:
     """Run the chosen row on the sessions that were held out, and record that it was looked at."""
+    from treefolio.settings import home  # noqa: PLC0415 - with the others
     from treefolio.sweep import reveal as reveals  # noqa: PLC0415 - heavy
 
     sealed = reveals.read_sealed(folder)
@@ -53,8 +54,12 @@ def verb(
     rival = _rival(sealed, benchmark)
     panel = _panel(sealed, supply(prices), rival)
     show.compile_kernels()
-    seen = reveals.reveal(sealed, choice, panel, rival)
+    seen = reveals.reveal(sealed, choice, panel, rival, home())
     entry = reveals.record(sealed, seen, dt.datetime.now(dt.UTC))
+    try:
+        reveals.remember(sealed, entry, home())
+    except OutputError as error:
+        show.tell(f"Other results of this strategy will not know of this look: {error.message}.")
     if as_json:
         print_json(entry)
         return 0
@@ -155,12 +160,18 @@ def summarise(sealed: Sealed, seen: Revealed) -> None:
 
 def _before(seen: Revealed) -> tuple[str, ...]:
     """How often this end was looked at before; nothing the first time."""
+    elsewhere: tuple[str, ...] = ()
+    if seen.elsewhere:
+        times = _often(seen.elsewhere)
+        elsewhere = (f"other results of this strategy were looked at on some of these sessions, {times}",)
     if not seen.before:
-        return ()
-    times = len(seen.before)
+        return elsewhere
     rows = sorted({int(each["row"]) for each in seen.before if each.get("row") is not None})
     which = f", at row{'s' if len(rows) > 1 else ''} {', '.join(map(str, rows[:8]))}" if rows else ""
     since = str(seen.before[0].get("at", ""))[:10]
-    often = "once" if times == 1 else f"{times} times"
-    said = f"this end was looked at {often} before{which}, first on {since}"
-    return (f"{said}: what is chosen from now on has seen it",)
+    said = f"this end was looked at {_often(len(seen.before))} before{which}, first on {since}"
+    return (f"{said}: what is chosen from now on has seen it", *elsewhere)
+
+
+def _often(times: int) -> str:
+    return "once" if times == 1 else f"{times} times"

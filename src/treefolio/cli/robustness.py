@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -14,7 +13,8 @@ from treefolio.cli import show
 from treefolio.cli.asked import Asked, Asker, ask, blaming_values
 from treefolio.cli.flags import Out, Period, Prices, Sets, StrategyFile, Threads, Trading, spread
 from treefolio.cli.run import backtest
-from treefolio.errors import TreefolioError, UsageError
+from treefolio.cli.sweep import threads_of
+from treefolio.errors import TreefolioError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -69,15 +69,13 @@ def verb(
 def _wish(*, steps: int, draws: int, seed: int, only: str | None, threads: int) -> Wish:
     from treefolio.sweep.robustness import PARTS, Wish  # noqa: PLC0415 - heavy
 
-    if threads < 0:
-        raise UsageError(f"--threads {threads} is below 1", hint="Leave it out for one per processor.")
     named = () if only is None else tuple(word.strip() for word in only.split(",") if word.strip())
     return Wish(
         steps=steps,
         draws=draws,
         seed=seed,
         parts=PARTS if only is None else tuple(dict.fromkeys(named)),
-        threads=threads or os.cpu_count() or 1,
+        threads=threads_of(threads),
     )
 
 
@@ -88,6 +86,8 @@ def _with_opens(asked: Asked, prices: Prices, period: Period, trading: Trading) 
     if "open" in asked.question.panel.fields:
         return None
     axes = defaults(asked.strategy) | {name: (value,) for name, value in asked.values.items()}
+    if period.holdout is not None:
+        period = replace(period, holdout=None, end=str(asked.question.end))
     try:
         asker = Asker(prices, period, replace(trading, fill="next_open"))
         return asker(asked.strategy, axes)

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import datetime as dt
 from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated
 
 from typer import Option
 
 from treefolio.cli import show
-from treefolio.cli.asked import Asked, ask, blaming_values, day, keep_snapshot, one_of
-from treefolio.cli.flags import Out, Period, Prices, Sets, StrategyFile, Trading, spread
+from treefolio.cli.asked import Asked, ask, blaming_values, day, first_seen_on, keep_snapshot, one_of
+from treefolio.cli.flags import AsCsv, Out, Period, Prices, Sets, StrategyFile, Trading, spread
 
 if TYPE_CHECKING:
     from treefolio.sweep.single import Result
@@ -24,7 +23,7 @@ Since = Annotated[
     Option(
         "--out-of-sample-from",
         metavar="DATE",
-        help="From here on its author knew no price [the day on which this text was first seen].",
+        help="From here on its author knew no price [the day on which it was first run like this].",
     ),
 ]
 QuantStats = Annotated[
@@ -43,10 +42,11 @@ def verb(
     engine: EngineName = "compiled",
     out_of_sample_from: Since = None,
     quantstats: QuantStats = False,
+    csv: AsCsv = False,
 ) -> int:
     """Backtest one strategy."""
     from treefolio.sweep.files import require_free  # noqa: PLC0415 - heavy
-    from treefolio.sweep.output import write_run  # noqa: PLC0415 - heavy
+    from treefolio.sweep.output import write_csvs, write_run  # noqa: PLC0415 - heavy
 
     one_of(engine, ENGINES, "--engine")
     since = day(out_of_sample_from, "--out-of-sample-from")
@@ -61,7 +61,9 @@ def verb(
     result = backtest(asked, engine)
     from treefolio.report import run_page  # noqa: PLC0415 - heavy
 
-    write_run(result, run_page(result, since or first_seen_on(asked)), out, asked.supplied)
+    write_run(result, run_page(result, since or first_seen_on(result.strategy)), out, asked.supplied)
+    if csv:
+        write_csvs({"equity": result.equity, "weights": result.weights, "trades": result.trades}, out)
     summarise(result)
     show.fetched(asked.supplied)
     show.say(f"Files: {out}, to begin with {out / 'report.html'}")
@@ -85,22 +87,6 @@ def backtest(asked: Asked, engine: str) -> Result:
             wished=asked.wished,
         )
     return replace(result, notes=(*asked.supplied.notes, *result.notes, *notes))
-
-
-def first_seen_on(asked: Asked) -> dt.date | None:
-    """The day on which this text of the strategy was first run here; None, and said, where it is not kept."""
-    from treefolio.errors import OutputError  # noqa: PLC0415 - only here
-    from treefolio.settings import home  # noqa: PLC0415 - only here
-    from treefolio.strategy.text import write  # noqa: PLC0415 - heavy
-    from treefolio.sweep.imports import first_seen  # noqa: PLC0415 - heavy
-    from treefolio.sweep.manifest import strategy_hash  # noqa: PLC0415 - heavy
-
-    today = dt.datetime.now(dt.UTC).astimezone().date()
-    try:
-        return first_seen(strategy_hash(write(asked.imported.strategy)), home(), today)
-    except OutputError as error:
-        show.notes([f"the day on which this strategy was first seen is not kept: {error.message}"])
-        return None
 
 
 def summarise(result: Result) -> None:

@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 from typer import Option
 
 from treefolio.cli import fail, show
-from treefolio.cli.asked import Asker, blaming_values, day, imported, keep_snapshot, selection
+from treefolio.cli.asked import Asker, blaming_values, day, imported, keep_snapshot, note_import, selection
 from treefolio.cli.flags import (
+    AsCsv,
     Out,
     Period,
     Prices,
@@ -62,6 +63,7 @@ def verb(
     latest_start: Annotated[
         str | None, Option(metavar="DATE", help="Skip combinations that need a later start.")
     ] = None,
+    csv: AsCsv = False,
     reality: Annotated[
         int,
         Option("--reality", metavar="K", help="Test the best K rows together, as White and Hansen do."),
@@ -73,11 +75,9 @@ def verb(
     """Backtest every combination of some values."""
     if engine != "compiled":
         raise UsageError(f"a sweep cannot use the engine {engine!r}", hint="Leave --engine out.")
-    if threads < 0:
-        raise UsageError(f"--threads {threads} is below 1", hint="Leave it out for one per processor.")
     if reality < 0:
         raise UsageError(f"--reality {reality} is below 1", hint="Say how many of the best rows to test.")
-    threads = threads or os.cpu_count() or 1
+    threads = threads_of(threads)
     from treefolio.sweep.files import require_free  # noqa: PLC0415 - heavy
 
     if not resume:
@@ -97,7 +97,22 @@ def verb(
         reality=reality,
         exact=exact_pbo,
     )
+    if csv:
+        from treefolio.sweep.output import write_csvs  # noqa: PLC0415 - heavy
+
+        write_csvs({"rows": swept.rows.collect()}, out)
     return finish(swept, planned, out)
+
+
+def threads_of(asked: int) -> int:
+    """As many as were asked for; 0 stands for one for each processor.
+
+    Raises:
+        UsageError: fewer than none.
+    """
+    if asked < 0:
+        raise UsageError(f"--threads {asked} is below 1", hint="Leave it out for one per processor.")
+    return asked or os.cpu_count() or 1
 
 
 def plan(
@@ -119,6 +134,7 @@ def plan(
     latest = day(latest_start, "--latest-start")
     specs, fixed = pairs(vary, "--vary"), values(sets)
     tree = imported(path, period.empty).strategy
+    note_import(tree)
     opened, space = open_selection(tree, specs, fixed, select)
     if not space.axes:
         raise SpaceError(
@@ -226,6 +242,7 @@ def finish(swept: Swept, planned: Planned, out: Path) -> int:
             counts=counts,
             selection=swept.selection,
             synthetic=planned.prepared.panel.synthetic,
+            notes=swept.notes,
         )
     )
     report = write_report(out, page)
@@ -263,12 +280,21 @@ def show_selection(said: Mapping[str, Any]) -> None:
             f"which the best is expected to show {said['lineage_expected_max_sharpe']:.2f} without skill."
         )
     if tested := said.get("reality"):
-        values = (f"{name} {tested[key]:.3f}" for name, key in REALITY.items() if tested[key] is not None)
+        values = (
+            f"{name} {_p_value(tested[key], tested['draws'])}"
+            for name, key in REALITY.items()
+            if tested[key] is not None
+        )
         show.say(
             f"The best {tested['models']:,} against {tested['against']}, p-values: "
             + (", ".join(values) or f"none, for {tested['reason']}")
         )
     show.notes(note for note in (said["note"], said["lineage_note"]) if note)
+
+
+def _p_value(p: float, draws: int) -> str:
+    """A p-value; 0 means that it is less than one draw can tell."""
+    return f"{p:.3f}" if p else f"below {1 / draws:.3g}"
 
 
 def _percent(share: float | None) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Collection, Mapping
 from typing import TYPE_CHECKING, Annotated
 
@@ -26,7 +25,7 @@ from treefolio.cli.flags import (
     spread,
 )
 from treefolio.cli.progress import bar, stoppable
-from treefolio.cli.sweep import Varied, combinations
+from treefolio.cli.sweep import Varied, combinations, threads_of
 from treefolio.cli.sweep import plan as plan_rows
 from treefolio.errors import RunError, UsageError
 
@@ -81,9 +80,7 @@ def verb(
     ] = None,
 ) -> int:
     """Choose the best combination on some sessions, and judge it on those that follow."""
-    if threads < 0:
-        raise UsageError(f"--threads {threads} is below 1", hint="Leave it out for one per processor.")
-    threads = threads or os.cpu_count() or 1
+    threads = threads_of(threads)
     one_of(scheme, SCHEMES, "--scheme")
     rolling = {"--train": train, "--test": test, "--step": step, "--anchored": anchored or None}
     combined = {"--groups": groups, "--test-groups": test_groups, "--purge": purge, "--embargo": embargo}
@@ -108,17 +105,21 @@ def verb(
         keep_snapshot(planned.supplied)
     walk = plan_walk(planned, how, by)
     announce(walk, threads, notes)
-    result = work(walk, threads)
-    write_walk(result, out)
+    write_walk(result := work(walk, threads), out)
     report = write_report(out, walk_page(result, whole_sample(walk, result)))
     summarise(result, (*planned.prepared.notes, *walk.folds.notes))
     show.say(f"Files: {out}, to begin with {report} and {out / 'walkforward.json'}")
+    _require_choice(result)
+    return 0
+
+
+def _require_choice(result: WalkForward) -> None:
+    """Nothing, when some fold has a winner."""
     if all(fold.winner is None for fold in result.folds):
         raise RunError(
             f"no fold could choose: {result.by} is defined for no row on any training",
             hint="Take longer --train, another --by, or look at the rows with `treefolio sweep`.",
         )
-    return 0
 
 
 def _none_of(flags: Mapping[str, object], scheme: str) -> None:
@@ -190,11 +191,12 @@ def work(walk: PlannedWalk, threads: int) -> WalkForward:
     Raises:
         Halted: Ctrl-C; nothing is kept.
     """
+    from treefolio.settings import home  # noqa: PLC0415 - with the others
     from treefolio.sweep.many import Stopped  # noqa: PLC0415 - heavy
 
     with bar(walk.planned.space.size) as progress, stoppable() as stop:
         try:
-            return walk.run(threads=threads, progress=progress, stop=stop)
+            return walk.run(threads=threads, progress=progress, stop=stop, home=home())
         except Stopped as error:
             raise fail.Halted(error.message, hint=error.hint) from None
 
@@ -220,13 +222,15 @@ def summarise(result: WalkForward, told: Collection[str]) -> None:
         more = sum(count > 0 for count, _ in wins) - 3
         moved = "" if each.changed is None else f"; changed in {_percent(each.changed)} of the steps"
         steps = "" if each.mean_step is None else f", by {each.mean_step:.1f} positions on average"
-        show.say(
-            f"  {each.variable}: {shown or 'none'}{f' and {more} others' if more > 0 else ''}{moved}{steps}"
-        )
+        show.say(f"  {each.variable}: {shown or 'none'}{_others(more)}{moved}{steps}")
     if result.whole is not None:
         show.say(f"Best of the whole sample, which has seen every test: {_winner(result.whole, result)}")
     if result.current is not None:
         show.say(f"To trade next, by the same rule: {_winner(result.current, result)}")
+
+
+def _others(count: int) -> str:
+    return "" if count < 1 else " and 1 other" if count == 1 else f" and {count} others"
 
 
 def show_folds(result: WalkForward) -> None:
@@ -246,6 +250,7 @@ def show_folds(result: WalkForward) -> None:
 def _cells(fold: FoldResult, variables: list[str], by: str) -> list[str]:
     spans = [f"{span.first} to {span.last}" for span in fold.test]
     test = spans[0] if len(spans) == 1 else f"{spans[0]} and {len(spans) - 1} more"
+    test += "" if fold.complete else " (short)"
     winner, outside = fold.winner, fold.out_of_sample
     if winner is None or outside is None:
         return [str(fold.number), test, *("–" for _ in variables), *("–" for _ in range(5))]
@@ -272,6 +277,8 @@ def show_paths(result: WalkForward) -> None:
 
 def _efficiency(result: WalkForward) -> str:
     found = result.efficiency
+    if found.in_sample is None:
+        return "Efficiency: none, because no fold could choose"
     both = f"{show.number('cagr', found.out_of_sample)} a year out of sample"
     both += f" against {show.number('cagr', found.in_sample)} in sample"
     if found.ratio is None:

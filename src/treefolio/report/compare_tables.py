@@ -37,7 +37,7 @@ def differences_section(comparison: Comparison, names: Sequence[str]) -> Html:
     rows = [_row(each, names) for each in comparison.differences]
     heads = ("", "Return a year", "95 % interval", "p", "Sharpe", "95 % interval", "p", "More than chance in")
     pairs = len(comparison.differences)
-    adjusted = f", adjusted for {count(pairs)} pairs (Holm)" if pairs > 1 else ""
+    adjusted = f", adjusted for {count(pairs)} pairs (Holm), which the intervals are not" if pairs > 1 else ""
     note = (
         "The first less the second. Return: mean of the daily difference · 252, standard error by Newey and "
         "West; Sharpe ratio: delta method of Ledoit and Wolf (2008), which allows for fat tails and for days "

@@ -79,9 +79,18 @@ def _sessions(manifest: Manifest) -> Facts:
     return [
         ("Start", f"{word(manifest, 'start')}, because {_cause(manifest)}"),
         ("End", word(manifest, "end")),
+        *_held_out(part(manifest, "holdout")),
         ("Sessions", count(number(manifest, "sessions"))),
         ("Benchmark", "none" if manifest.get("benchmark") is None else word(manifest, "benchmark")),
     ]
+
+
+def _held_out(holdout: Manifest) -> Facts:
+    """What was kept out of the result; nothing where nothing was."""
+    if not holdout:
+        return []
+    days = f"{word(holdout, 'first')} to {word(holdout, 'last')}"
+    return [("Held out", f"{days}, {count(number(holdout, 'sessions'))} sessions, until treefolio reveal")]
 
 
 def _cause(manifest: Manifest) -> str:

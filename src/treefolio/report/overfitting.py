@@ -53,6 +53,7 @@ def _numbers(over: Overfit) -> Html:
     error = f" ± {share(over.error)}" if over.error else ""
     slope = UNDEFINED if over.slope is None else ratio(over.slope)
     loss = UNDEFINED if over.loss is None else share(over.loss)
+    adds = "What 1 more of Sharpe ratio inside adds outside."
     chance = "By chance about a half. ± is for the splits left out, not for having but one history."
     return explained(
         ("",),
@@ -65,7 +66,7 @@ def _numbers(over: Overfit) -> Html:
             ),
             (
                 "Degradation slope",
-                "What 1 more of Sharpe ratio inside adds outside. Below 0: what looked better was worse.",
+                f"{adds} About −1 where one row always wins: what one half has more, the other has less.",
                 (slope,),
             ),
             ("Probability of loss", "How often the winner has a Sharpe ratio below 0 outside.", (loss,)),

@@ -13,6 +13,8 @@ from treefolio.sweep.robustness.spread import QUANTILES, Spread
 from treefolio.sweep.robustness.timing import Timing
 
 LONGEST = 60
+TELLING = 0.01
+"""A difference of Sharpe ratios that can be seen in two decimals."""
 FILLS: Mapping[str, str] = {
     "close": "its own close",
     "next_open": "the next open",
@@ -80,6 +82,8 @@ def _fragile(each: Sensitivity) -> str:
     lowest = each.lowest
     text = shortened(each.ladder.text, LONGEST)
     at_lowest = "" if lowest is None else f" to {said(lowest.sharpe, ratio)} at {plain(lowest.value)}"
+    if each.drop < TELLING:
+        return f"{each.ladder.id} of {text}, and it lowers the Sharpe ratio by less than {TELLING:g}"
     return f"{each.ladder.id} of {text}: the Sharpe ratio goes from {said(own.sharpe, ratio)}{at_lowest}"
 
 

@@ -32,6 +32,7 @@ class SweepSummary:
         counts: status → number of combinations.
         selection: the content of ``selection.json``.
         synthetic: the prices are made up.
+        notes: what the reader should know before the numbers.
     """
 
     rows: pl.DataFrame | pl.LazyFrame
@@ -40,6 +41,7 @@ class SweepSummary:
     counts: Mapping[str, int]
     selection: Mapping[str, object]
     synthetic: bool
+    notes: tuple[str, ...] = ()
 
 
 RANKED = METRICS["sharpe"]

@@ -19,7 +19,7 @@ from treefolio.report.marginals import marginals_section
 from treefolio.report.markup import Html, el, row, section, shortened, table
 from treefolio.report.numerals import count, plain, share
 from treefolio.report.overfitting import overfitting_section
-from treefolio.report.page import page, synthetic_alert
+from treefolio.report.page import notes_alert, page, synthetic_alert
 from treefolio.report.parallel import parallel_section
 from treefolio.report.pareto import pareto_section
 from treefolio.report.spread import spread_section
@@ -72,7 +72,7 @@ def sweep_page(summary: SweepSummary) -> str:
         kind="Sweep",
         name=word(part(manifest, "strategy"), "name"),
         lead=f"{window_line(manifest)} · {execution_line(manifest)}",
-        alerts=[synthetic_alert(summary.synthetic)],
+        alerts=[synthetic_alert(summary.synthetic), notes_alert(summary.notes)],
         links=[(anchor, text) for anchor, text in _LINKS if parts[anchor] is not None],
         parts=[
             headline(luck, total, ok, len(summary.variables)),

@@ -64,7 +64,7 @@ def headline(luck: Luck, total: int, ok: int, variables: int) -> Html:
 
 
 _DEFLATED = "the probability that the best row's true Sharpe ratio is above the best to expect of luck"
-_PBO = "the probability that the best row of one half of the history is below the median in the other half"
+_PBO = "how often the best row of one half of the history is no better than the median row in the other half"
 _LOSS = "how often the best row of one half of the history has a Sharpe ratio below 0 in the other half"
 _RANKS = "mean percentile rank of the rows one step away in one variable"
 
@@ -178,7 +178,10 @@ def _overfitting(over: Overfit) -> Finding:
 
 def _neighbours(best: Best) -> Finding:
     if best.plateau is None:
-        text = "It has no neighbours that could be compared: no variable has steps, or they were not drawn."
+        text = (
+            "It has no neighbours that could be compared: no variable has steps, they were not drawn, or all "
+            "rows are the same."
+        )
         return Finding(title="Neighbours", text=text, grade=_OPEN)
     text = f"The rows one step away in one variable rank above {share(best.plateau)} of all rows on average: "
     if best.plateau >= PLATEAU:

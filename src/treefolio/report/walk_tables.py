@@ -77,7 +77,7 @@ def scatter_section(result: WalkForward) -> Html | None:
         (fold.winner.metrics.get(key), fold.out_of_sample.get(key))
         for key in (result.by,)
         for fold in result.folds
-        if fold.winner is not None and fold.out_of_sample is not None
+        if fold.complete and fold.winner is not None and fold.out_of_sample is not None
     ]
     known = [(a, b) for a, b in pairs if a is not None and b is not None]
     if len(known) < 2:
@@ -95,6 +95,8 @@ def scatter_section(result: WalkForward) -> Html | None:
     some = f" {count(DOTS)} of the folds." if len(known) > DOTS else ""
     caption = f"{metric.label}: training across, test up. Dotted: as good there as here.{some}"
     note = f"{count(worse)} of {count(len(known))} winners did worse in the test than in the training."
+    if not all(fold.complete for fold in result.folds):
+        note += " Short tests are left out."
     body = el(
         "div", chart(svg, caption=caption, small=True), _means(inside, outside, result.by), class_="pair"
     )

@@ -132,7 +132,7 @@ def overfitting(
         blocks=len(sessions),
         splits=0,
         splits_total=math.comb(len(sessions), len(sessions) // 2),
-        reason=_reason(len(rows), sessions),
+        reason=_reason(len(rows), sessions) or _sameness(sums, squares, rows),
     )
     if found.reason is not None:
         return found
@@ -166,6 +166,13 @@ def _reason(rows: int, sessions: Ints) -> str | None:
         return "a half of the history has a single session"
     if rows < 2:
         return f"{rows} of the rows can be compared; a choice needs at least 2 whose returns vary"
+    return None
+
+
+def _sameness(sums: Floats, squares: Floats, rows: Ints) -> str | None:
+    """Why nothing can be said of rows that are one and the same: whichever is chosen, it is the median."""
+    if all((part[rows] == part[rows[0]]).all() for part in (sums, squares)):
+        return f"all {len(rows):,} rows that can be compared earn the same, so nothing was chosen"
     return None
 
 

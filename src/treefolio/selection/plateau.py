@@ -29,14 +29,17 @@ def plateau(
         ordered: per axis, whether neighbouring places mean neighbouring values.
 
     Returns:
-        (rows,) the mean of the neighbours' percentile ranks; NaN for a row without a neighbour that ranks.
-        Rows may be absent, as in a sample of a grid: then they are no one's neighbours.
+        (rows,) the mean of the neighbours' percentile ranks; NaN for a row without a neighbour that ranks,
+        and where all values are the same: then none ranks above another. Rows may be absent, as in a
+        sample of a grid: then they are no one's neighbours.
     """
     ranks = percentile_ranks(np.asarray(values, dtype=np.float64))
     places = np.asarray(positions)
     if places.shape != (len(ranks), len(ordered)):
         message = f"positions are {places.shape}, but there are {len(ranks)} rows and {len(ordered)} axes"
         raise UsageError(message, hint="Give a position for each row and each variable.")
+    if len(np.unique(ranks[np.isfinite(ranks)])) < 2:
+        return np.full(len(ranks), np.nan)
     total, count = np.zeros(len(ranks)), np.zeros(len(ranks), dtype=np.int32)
     for axis in np.flatnonzero(ordered).tolist():
         lower, upper = _steps(places, axis)

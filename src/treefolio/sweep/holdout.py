@@ -53,9 +53,10 @@ class HeldOut(Question):
     def note(self) -> str:
         """What the user should be told."""
         kept = self.holdout
+        many = "1 session," if kept.sessions == 1 else f"{kept.sessions:,} sessions from {kept.first} to"
         return (
-            f"the last {kept.length} are held out, {kept.sessions:,} sessions from {kept.first} to "
-            f"{kept.last}: the end is {self.end}, and `treefolio reveal` shows the rest"
+            f"the last {kept.length} are held out, {many} {kept.last}: the end is {self.end}, and `treefolio "
+            "reveal` shows the rest"
         )
 
 

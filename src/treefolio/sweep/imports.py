@@ -1,8 +1,9 @@
 """When each strategy was first seen here: what divides its backtest into in sample and out of sample.
 
-``imports.jsonl`` in the home folder has a line for each text of a strategy, by its hash: an edited strategy
-has another hash, hence another day. It is only ever added to. Two processes may add at once: each line is one
-write at the file's end, and where a strategy stands twice, the earlier day counts.
+``imports.jsonl`` in the home folder has a line for each strategy, by a hash of what decides (`decisions`): an
+edited strategy has another hash, hence another day; one that is edited back has its old one. It is only ever
+added to. Two processes may add at once: each line is one write at the file's end, and where a strategy stands
+twice, the earlier day counts.
 """
 
 from __future__ import annotations
@@ -11,11 +12,28 @@ import datetime as dt
 import json
 import os
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
+from treefolio.strategy.text import write
+from treefolio.strategy.tree import Group, Item, Strategy, rebuild
 from treefolio.sweep.files import explained
+from treefolio.sweep.manifest import strategy_hash
 
 FILE = "imports.jsonl"
+
+
+def decisions(strategy: Strategy) -> str:
+    """A hash of everything by which a strategy without variables decides: its names are left out.
+
+    Another value of a variable is an edit as well: whoever set it may have known the prices.
+    """
+    bare = replace(strategy, name="", description="", root=rebuild(strategy.root, _unnamed))
+    return strategy_hash(write(bare))
+
+
+def _unnamed(item: Item) -> Item:
+    return replace(item, name="") if isinstance(item, Group) else item
 
 
 def first_seen(strategy_hash: str, home: Path, today: dt.date) -> dt.date:

@@ -5,7 +5,8 @@ adds a line to a file of its lineage below the user's home folder, and every lat
 
     HOME/trials/LINEAGE.jsonl    {"sweep": …, "trials": …, "name": …, "start": …, "end": …}
 
-`lineage_of` says which strategies are one lineage, `enter` adds a sweep and counts.
+`lineage_of` says which strategies are one lineage, `enter` adds a sweep and counts. Looks at what was held
+out are kept beside it, since a look through one result uses it up for the others too: `enter_look`, `looks`.
 """
 
 from __future__ import annotations
@@ -13,16 +14,18 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from treefolio.strategy.places import INDICATOR, fill, slots
 from treefolio.strategy.places import Path as Place
 from treefolio.strategy.text import write
 from treefolio.strategy.tree import Group, Item, Rebalance, Scalar, Strategy, Var, rebuild
 
-FOLDER = "trials"
+FOLDER, LOOKS = "trials", "reveals"
 _ANY = Var("any")
 """Stands for every literal and every variable."""
 
@@ -98,6 +101,25 @@ def enter(home: Path | None, strategy: Strategy, sweep: Mapping[str, object]) ->
     return Lineage(id=name, trials=sum(counted.values()), sweeps=len(counted))
 
 
+def enter_look(home: Path, strategy: Strategy, look: Mapping[str, object]) -> None:
+    """Keeps that sessions held out from a result of the strategy were looked at.
+
+    Raises:
+        OSError: the folder cannot be written.
+    """
+    path = home / LOOKS / f"{lineage_of(strategy)}.jsonl"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    _append(path, look)
+
+
+def looks(home: Path, strategy: Strategy) -> tuple[Mapping[str, object], ...]:
+    """All looks of the strategy's lineage, in order; lines that cannot be read are passed over."""
+    try:
+        return tuple(_lines(home / LOOKS / f"{lineage_of(strategy)}.jsonl"))
+    except OSError:
+        return ()
+
+
 def _append(path: Path, line: Mapping[str, object]) -> None:
     """Adds one line by one write at the end; an unfinished line before it is closed first."""
     text = "\n" + json.dumps(line, sort_keys=True) + "\n"
@@ -111,12 +133,18 @@ def _append(path: Path, line: Mapping[str, object]) -> None:
 def _read(path: Path) -> dict[str, int]:
     """Sweep → its trials. Lines that cannot be read, such as one that a crash cut off, are passed over."""
     counted: dict[str, int] = {}
-    if not path.exists():
-        return counted
-    for line in path.read_text(encoding="utf-8", errors="replace").split("\n"):
-        try:
-            found = json.loads(line)
+    for found in _lines(path):
+        with suppress(ValueError, KeyError, TypeError):
             counted[str(found["sweep"])] = int(found["trials"])
-        except (ValueError, KeyError, TypeError):
-            continue
     return counted
+
+
+def _lines(path: Path) -> Iterator[Mapping[str, Any]]:
+    """The mappings in a file of lines; nothing where there is no file."""
+    if not path.exists():
+        return
+    for line in path.read_text(encoding="utf-8", errors="replace").split("\n"):
+        with suppress(ValueError):
+            found = json.loads(line)
+            if isinstance(found, dict):
+                yield found

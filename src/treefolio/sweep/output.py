@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping
 from pathlib import Path
+
+import polars as pl
 
 from treefolio.market.supply import Supplied
 from treefolio.sweep.files import whole_folder, write_parquet, write_text
 from treefolio.sweep.manifest import to_json
 from treefolio.sweep.many import peak_memory
 from treefolio.sweep.single import Result
+from treefolio.sweep.spreadsheet import write_csv
 
 log = logging.getLogger(__name__)
 
@@ -37,6 +41,12 @@ def write_run(result: Result, report: str, out: Path, supplied: Supplied | None 
         write_parquet(result.weights, folder / "weights.parquet")
         write_parquet(result.trades, folder / "trades.parquet")
         write_text(folder / REPORT, report)
+
+
+def write_csvs(tables: Mapping[str, pl.DataFrame], folder: Path) -> None:
+    """Writes tables beside their Parquet files, safe to open in a spreadsheet. Raises OutputError."""
+    for name, table in tables.items():
+        write_csv(table, folder / f"{name}.csv")
 
 
 def write_report(folder: Path, report: str) -> Path:

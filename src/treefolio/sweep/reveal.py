@@ -4,7 +4,8 @@
 2. `choose` picks the row: the best of a sweep, what a walk-forward would trade next, or one by its number.
 3. `reveal` checks that the prices are those of the result up to its end, and runs the row over all of them.
    Sessions behind the end are what is revealed; those before are measured again, to stand beside them.
-4. `record` adds a line to ``reveals.jsonl`` in the result's folder, before anything is shown.
+4. `record` adds a line to ``reveals.jsonl`` in the result's folder, before anything is shown, and `remember`
+   one below the home folder, for other results of the same strategy.
 
 An end can be looked at once as if it had never been seen. After that it is part of what one chooses by.
 """
@@ -29,6 +30,7 @@ from treefolio.indicators import SIGNATURES
 from treefolio.market.panel import Panel
 from treefolio.strategy.text import parse
 from treefolio.strategy.tree import Strategy
+from treefolio.sweep import lineage
 from treefolio.sweep.ask import answer
 from treefolio.sweep.files import explained
 from treefolio.sweep.manifest import to_json, versions
@@ -94,6 +96,7 @@ class Revealed:
         in_sample, held_out: `treefolio.sweep.walkforward.result.HEADLINE` before and behind the end.
         benchmark: what the benchmark earned there; None without one.
         before: looks at this end before this one, as they were recorded.
+        elsewhere: how often some of it was looked at before through other results of the strategy.
     """
 
     choice: Choice
@@ -105,6 +108,7 @@ class Revealed:
     benchmark: float | None
     snapshot: str
     before: tuple[Mapping[str, Any], ...]
+    elsewhere: int
     notes: tuple[str, ...]
 
 
@@ -181,7 +185,7 @@ def _of_sweep(sealed: Sealed, row: int | None, by: str) -> Choice:
     if not found.height:
         raise UsageError(
             "no row is ok" if row is None else f"there is no row {row}",
-            hint="Rows count from 0; `treefolio top` lists the best.",
+            hint="Rows count from 0; report.html says the numbers of the best.",
         )
     line = found.row(0, named=True)
     if line["status"] != "ok":
@@ -218,12 +222,19 @@ def _of_walk(sealed: Sealed, row: int | None, by: str | None) -> Choice:
     raise UsageError(f"row {row} won no fold of the walk-forward", hint=f"It knows these: {numbers}.")
 
 
-def reveal(sealed: Sealed, choice: Choice, panel: Panel, benchmark: str | Strategy | None = None) -> Revealed:
+def reveal(
+    sealed: Sealed,
+    choice: Choice,
+    panel: Panel,
+    benchmark: str | Strategy | None = None,
+    home: Path | None = None,
+) -> Revealed:
     """What the chosen row did behind the result's end.
 
     Args:
         panel: prices of exactly the tickers that the result had, as far as there are any.
         benchmark: as the result had it.
+        home: the folder that knows of looks through other results; None for none.
 
     Raises:
         PriceError: up to the end they are other prices. WindowError, MissingPrices, RunError: as a run.
@@ -254,6 +265,7 @@ def reveal(sealed: Sealed, choice: Choice, panel: Panel, benchmark: str | Strate
         benchmark=None if rival is None else float(rival[-1] / rival[seen]) - 1.0,
         snapshot=panel.content_hash,
         before=looks(sealed.folder),
+        elsewhere=0 if home is None else _elsewhere(home, sealed, str(days[seen + 1]), str(days[-1])),
         notes=(*notes, *_other_prices(sealed, panel), *_differences(choice, in_sample)),
     )
 
@@ -317,6 +329,15 @@ def looks(folder: Path) -> tuple[Mapping[str, Any], ...]:
     return found
 
 
+def _elsewhere(home: Path, sealed: Sealed, first: str, last: str) -> int:
+    """How often some of the sessions from first to last were looked at through other results."""
+    here = str(sealed.folder.resolve())
+    return sum(
+        look.get("folder") != here and str(look.get("first")) <= last and str(look.get("last")) >= first
+        for look in lineage.looks(home, sealed.strategy)
+    )
+
+
 def record(sealed: Sealed, seen: Revealed, at: dt.datetime) -> dict[str, object]:
     """Adds what was seen to the record; returns the entry.
 
@@ -326,6 +347,7 @@ def record(sealed: Sealed, seen: Revealed, at: dt.datetime) -> dict[str, object]
     entry: dict[str, object] = {
         "at": at.astimezone(dt.UTC).isoformat(timespec="seconds"),
         "look": len(seen.before) + 1,
+        "looks_elsewhere": seen.elsewhere,
         "row": seen.choice.row,
         "why": seen.choice.why,
         "assignment": dict(seen.choice.assignment),
@@ -343,3 +365,14 @@ def record(sealed: Sealed, seen: Revealed, at: dt.datetime) -> dict[str, object]
     with explained(path), path.open("a", encoding="utf-8", newline="\n") as stream:
         stream.write(line + "\n")
     return entry
+
+
+def remember(sealed: Sealed, entry: Mapping[str, object], home: Path) -> None:
+    """Keeps below ``home``, for other results of the strategy, that this was looked at.
+
+    Raises:
+        OutputError: it cannot be written.
+    """
+    look = {key: entry[key] for key in ("at", "row", "first", "last")}
+    with explained(home):
+        lineage.enter_look(home, sealed.strategy, look | {"folder": str(sealed.folder.resolve())})

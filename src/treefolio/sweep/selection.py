@@ -31,7 +31,7 @@ from treefolio.strategy.tree import Strategy
 from treefolio.sweep import rows
 from treefolio.sweep.block import Worker
 from treefolio.sweep.files import write_parquet, write_text
-from treefolio.sweep.lineage import enter
+from treefolio.sweep.lineage import Lineage, enter
 from treefolio.sweep.manifest import to_json
 from treefolio.sweep.space import Space
 
@@ -41,6 +41,8 @@ Plain = dict[str, object]
 FILE = "selection.json"
 KEPT = 36
 """Numbers that `Gathered` keeps of a row."""
+TRIED = ("strategy", "variables", "space", "latest_start", "start", "end", "missing", "execution")
+"""What of a manifest, beside the prices, makes it another sweep for the ledger: versions try nothing new."""
 SAMPLE = 500
 """Rows whose returns are computed again to see how many independent trials they amount to."""
 _LONGEST_NAME = 100
@@ -61,7 +63,7 @@ class Asked:
         """What a finished sweep's ``selection.json`` says is enough, but for what curves alone can add."""
         if said is None:
             return False
-        return not self.exact or said.get("pbo_splits") == said.get("pbo_splits_total")
+        return not self.exact or said.get("pbo") is None or said["pbo_splits"] == said["pbo_splits_total"]
 
 
 class Gathered:
@@ -244,14 +246,7 @@ def _entered(
         manifest: the sweep's. said: the rest of ``selection.json``.
     """
     sessions = int(str(manifest["sessions"]))
-    line = {
-        "sweep": hashlib.sha256(to_json(manifest).encode()).hexdigest(),
-        "trials": said["trials"],
-        "name": strategy.name[:_LONGEST_NAME],
-        "start": manifest["start"],
-        "end": manifest["end"],
-    }
-    found = enter(home, strategy, line)
+    found = enter_trials(home, strategy, manifest, said["trials"])
     luck = None if found.trials is None else sharpe.expected_best_sharpe(found.trials, sessions - 1)
     return {
         "lineage": found.id,
@@ -260,6 +255,28 @@ def _entered(
         "lineage_expected_max_sharpe": luck,
         "lineage_note": found.note,
     }
+
+
+def enter_trials(
+    home: Path | None, strategy: Strategy, manifest: Mapping[str, object], trials: object
+) -> Lineage:
+    """Enters in the ledger that so many rows of a space were looked at, in a sweep or a walk-forward."""
+    line = {
+        "sweep": _identity(manifest),
+        "trials": trials,
+        "name": strategy.name[:_LONGEST_NAME],
+        "start": manifest["start"],
+        "end": manifest["end"],
+    }
+    return enter(home, strategy, line)
+
+
+def _identity(manifest: Mapping[str, object]) -> str:
+    """A hash of what was tried: the same combinations on the same prices are one sweep."""
+    prices = manifest["prices"]
+    assert isinstance(prices, Mapping)
+    tried = {key: manifest.get(key) for key in TRIED} | {"prices": prices["snapshot"]}
+    return hashlib.sha256(to_json(tried).encode()).hexdigest()
 
 
 def _ratios_of(final: Path) -> Numbers:

@@ -1,7 +1,8 @@
 """The files of a walk-forward: written whole, or not at all.
 
 ``manifest.json``, ``walkforward.json``, ``folds.parquet`` (a row for each fold), ``oos.parquet`` (the
-stitched curve, a row for each path and session) and ``stats.json``. All but the last are byte-stable.
+stitched curve, a row for each path and session), both as CSV too, and ``stats.json``. All but the last are
+byte-stable.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ import polars as pl
 from treefolio.sweep.files import whole_folder, write_parquet, write_text
 from treefolio.sweep.manifest import to_json
 from treefolio.sweep.rows import schema as sweep_schema
+from treefolio.sweep.spreadsheet import write_csv
 from treefolio.sweep.walkforward.result import FoldResult, Span, WalkForward, Winner
 
 JSON = "walkforward.json"
@@ -31,8 +33,9 @@ def write_walk(result: WalkForward, out: Path) -> None:
         write_text(folder / "manifest.json", to_json(result.manifest))
         write_text(folder / JSON, to_json(plain(result)))
         write_text(folder / "stats.json", to_json(result.stats))
-        write_parquet(fold_table(result), folder / "folds.parquet")
-        write_parquet(result.curve, folder / "oos.parquet")
+        for name, table in (("folds", fold_table(result)), ("oos", result.curve)):
+            write_parquet(table, folder / f"{name}.parquet")
+            write_csv(table, folder / f"{name}.csv")
 
 
 def plain(result: WalkForward) -> dict[str, object]:

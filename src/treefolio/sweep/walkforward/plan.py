@@ -18,6 +18,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import numpy as np
 import polars as pl
@@ -29,6 +30,7 @@ from treefolio.metrics import GROUP_OF, METRICS, measure_one
 from treefolio.metrics.table import CALENDAR
 from treefolio.sweep.manifest import manifest
 from treefolio.sweep.many import Planned, Progress, peak_memory
+from treefolio.sweep.selection import enter_trials
 from treefolio.sweep.walkforward.folds import Combinatorial, Fold, Folds, Piece, Range, Scheme
 from treefolio.sweep.walkforward.result import (
     ANNUAL,
@@ -74,15 +76,24 @@ class PlannedWalk:
         threads: int = 1,
         progress: Callable[[Progress], None] | None = None,
         stop: threading.Event | None = None,
+        home: Path | None = None,
     ) -> WalkForward:
         """The pass over the space, and everything that follows from its winners.
+
+        Args:
+            home: the folder whose ledger counts trials over sweeps (`sweep.lineage`): the rows are trials
+                here too, those of a sweep of the same space the same ones. None for none.
 
         Raises:
             Stopped: ``stop`` was set.
         """
         found = self.search.run(threads, progress, stop)
         began = time.perf_counter()
-        return _Judge(self, found).result(threads, began)
+        result = _Judge(self, found).result(threads, began)
+        if home is not None:
+            trials = result.rows - result.failed - result.skipped
+            enter_trials(home, self.planned.prepared.strategy, result.manifest, trials)
+        return result
 
 
 def plan_walk(planned: Planned, scheme: Scheme, by: str = "sharpe") -> PlannedWalk:
@@ -182,7 +193,12 @@ class _Judge:
             synthetic=self.prepared.panel.synthetic,
             manifest=self._manifest(),
             stats=self._stats(threads, began),
-            notes=(*self.prepared.notes, *cut.notes, *_empty_notes(folds, plan.by)),
+            notes=(
+                *self.prepared.notes,
+                *cut.notes,
+                *_empty_notes(folds, plan.by),
+                *_switch_notes(folds, free=self.prepared.question.execution.costs.free),
+            ),
         )
 
     def _fold(self, k: int, fold: Fold) -> FoldResult:
@@ -314,6 +330,14 @@ def _mean(values: Iterable[float | None]) -> float | None:
     """The mean of those that are known; None when none is."""
     known = [value for value in values if value is not None]
     return sum(known) / len(known) if known else None
+
+
+def _switch_notes(folds: Sequence[FoldResult], *, free: bool) -> tuple[str, ...]:
+    """A note that the stitched curve leaves out a cost, where trades have one and winners change."""
+    rows = {fold.winner.row for fold in folds if fold.winner is not None}
+    if free or len(rows) < 2:
+        return ()
+    return ("going over from one fold's winner to the next one's trades at no cost in the stitched curve",)
 
 
 def _empty_notes(folds: Sequence[FoldResult], by: str) -> tuple[str, ...]:

@@ -78,8 +78,9 @@ class FoldResult:
 
     @property
     def efficiency(self) -> float | None:
-        """Annual return out of sample over that in sample; None where the latter is not above 0."""
-        if self.winner is None or self.out_of_sample is None:
+        """Annual return out of sample over that in sample; None where the latter is not above 0, and for a
+        test that is too short to be annualised beside the others."""
+        if self.winner is None or self.out_of_sample is None or not self.complete:
             return None
         return ratio(self.out_of_sample[ANNUAL], self.winner.metrics[ANNUAL])
 
