@@ -85,6 +85,7 @@ def conclude_sweep(
             counts=dict(swept.summary["status"]),  # type: ignore[call-overload]  # it is a mapping
             selection=swept.selection,
             synthetic=planned.prepared.panel.synthetic,
+            notes=swept.notes,
         )
     )
     write_report(folder, page)

@@ -14,10 +14,20 @@ import typer
 from typer import Context, Option
 
 from treefolio.cli import show
-from treefolio.cli.asked import Asker, ask, blaming_values, day, imported, keep_snapshot, one_of, selection
+from treefolio.cli.asked import (
+    Asker,
+    ask,
+    blaming_values,
+    day,
+    first_seen_on,
+    imported,
+    keep_snapshot,
+    one_of,
+    selection,
+)
 from treefolio.cli.flags import Period, Prices, Selection, Sets, StrategyFile, Trading, spread
 from treefolio.cli.jobs.connect import Service, before, connect
-from treefolio.cli.run import ENGINES, EngineName, Since, first_seen_on
+from treefolio.cli.run import ENGINES, EngineName, Since
 from treefolio.cli.sweep import Varied, combinations
 from treefolio.errors import SpaceError, UsageError
 
@@ -126,11 +136,11 @@ def run(
         asked=as_sent(found.question, period, wished=found.wished),
         values=values(sets or []),
         engine=engine,  # type: ignore[arg-type]  # it is one of them
-        out_of_sample_from=since or first_seen_on(found),
     )
     show.compile_kernels()
     with blaming_values():
         result = backtest(replace(request, engine="compiled"), found.supplied.panel)
+    request = replace(request, out_of_sample_from=since or first_seen_on(result.strategy))
     show.say(result.strategy.name, style="bold")
     if result.synthetic:
         show.say(show.SYNTHETIC, style="bold yellow")
