@@ -47,7 +47,9 @@ def expected(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
         variables=swept.space.axes,
         manifest=swept.manifest,
         counts=dict(swept.summary["status"]),  # type: ignore[call-overload]
+        selection=swept.selection,
         synthetic=True,
+        notes=swept.notes,
     )
     write_report(out, sweep_page(summary))
     return {name: (out / name).read_bytes() for name in STABLE}
