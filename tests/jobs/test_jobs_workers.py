@@ -83,7 +83,7 @@ def test_two_workers(store: Store, snapshot: str, expected: dict[str, bytes], tm
         house.start()
         house.start()
         check(store, job.id, expected)
-        assert set(files_of(store, job.id)) == {*STABLE, "selection.json", "stats.json"}
+        assert set(files_of(store, job.id)) == {*STABLE, "report.html", "selection.json", "stats.json"}
         progress = store.progress(OWNER, job.id)
         assert progress.chunks[ChunkState.DONE] > 4
         assert progress.chunks[ChunkState.FAILED] == 0
