@@ -13,6 +13,7 @@ import pytest
 
 from cli_samples import PLAIN, STRATEGY, Program, write_prices, write_strategy
 from test_report_pages import check_inert
+from treefolio.cli import show
 from treefolio.market.frames import to_frame
 from treefolio.market.synthetic import synthetic_panel
 from treefolio.metrics import METRICS
@@ -61,6 +62,25 @@ def test_three_kinds_stand_side_by_side(program: Program, prices: Path, tmp_path
     for name in names:
         assert name in called.out
     assert "p is adjusted for 3 pairs, the intervals are not." in called.out
+
+
+def test_made_up_prices_of_an_earlier_run_are_said(program: Program, prices: Path, tmp_path: Path):
+    """Whatever the other prices are: on the terminal and on the page."""
+    hot, made_up, out = write_strategy(tmp_path), tmp_path / "made_up", tmp_path / "out"
+    assert program("run", hot, "--synthetic", "--start", "2015-06-01", "--out", made_up).status == 0
+    called = program("compare", "SPY", made_up, "--prices", prices, "--out", out)
+    assert called.status == 0, called.err
+    assert show.SYNTHETIC in called.out
+    assert "SYNTHETIC PRICES" in (out / "report.html").read_text(encoding="utf-8")
+
+
+def test_the_holdout_is_said_once(program: Program, prices: Path, tmp_path: Path):
+    """Though each of the strategies is kept from it."""
+    hot, plain = write_strategy(tmp_path), write_strategy(tmp_path, PLAIN, "plain.yaml")
+    flags = ("--prices", prices, "--holdout", "6m", "--out", tmp_path / "out")
+    called = program("compare", hot, plain, *flags)
+    assert called.status == 0, called.err
+    assert called.out.count("are held out") == 1
 
 
 def test_the_folder_has_csv_and_parquet(program: Program, prices: Path, tmp_path: Path):

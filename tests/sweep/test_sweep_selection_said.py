@@ -91,3 +91,14 @@ def test_a_home_that_cannot_be_written_is_said(
     called = program(*asked, "--out", tmp_path / "out")
     assert called.status == 0, called.err
     assert "trials of other sweeps are not counted" in called.out
+
+
+def test_the_terminal_says_what_the_page_says(
+    program: Program, asked: list[str | Path], tmp_path: Path
+) -> None:
+    """What all of it comes to, in the same words."""
+    called = program(*asked, "--out", tmp_path / "out")
+    page = (tmp_path / "out" / "report.html").read_text(encoding="utf-8")
+    said = [line for line in called.out.splitlines() if line.startswith(("Do not take", "The best row "))]
+    assert len(said) == 1
+    assert said[0] in page

@@ -300,6 +300,7 @@ class Asker:
 
         self.supply = supply(prices)
         self.supplied: Supplied | None = None
+        self._said: set[str] = set()
         self.execution = execution(trading)
         self.start, self.end = day(period.start, "--start"), day(period.end, "--end")
         if self.start and self.end and self.start > self.end:
@@ -330,11 +331,11 @@ class Asker:
 
         Its end is moved, and that is said, where the end of the prices is held out.
         """
-        self._say_if_too_early()
         from treefolio.engine.compiled import Question  # noqa: PLC0415 - heavy
         from treefolio.sweep.ask import panel_for  # noqa: PLC0415 - heavy
         from treefolio.sweep.holdout import hold_out  # noqa: PLC0415 - heavy
 
+        self._say_if_too_early()
         rival = self.rival()
         self.supplied = panel_for(
             self.supply,
@@ -356,7 +357,7 @@ class Asker:
         if self.holdout is None:
             return question
         kept = hold_out(question, self.holdout)
-        show.notes([kept.note])
+        self._say_once(kept.note)
         return kept
 
     def _say_if_too_early(self) -> None:
@@ -364,4 +365,10 @@ class Asker:
         from treefolio.market.supply import VendorSupply  # noqa: PLC0415 - heavy
 
         if isinstance(self.supply, VendorSupply) and self.start and self.start < self.supply.earliest:
-            show.notes([self.supply.begins])
+            self._say_once(self.supply.begins)
+
+    def _say_once(self, note: str) -> None:
+        """Several strategies may be asked about; what is true of all of them is said for the first."""
+        if note not in self._said:
+            show.notes([note])
+        self._said.add(note)

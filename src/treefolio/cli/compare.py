@@ -67,7 +67,7 @@ def verb(strategies: Names, out: Out, prices: Prices, period: Period, trading: T
 
     notes += [f"{result.strategy.name}: {note}" for result in results for note in result.notes]
     write_comparison(comparison, compare_page(comparison, list(dict.fromkeys(notes))), out)
-    if any(result.synthetic for result in results):
+    if comparison.synthetic:
         show.say(show.SYNTHETIC, style="bold yellow")
     _summarise(comparison)
     show.notes(dict.fromkeys(notes))

@@ -120,7 +120,7 @@ def _summarise(found: Robustness) -> None:
     if found.result.synthetic:
         show.say(show.SYNTHETIC, style="bold yellow")
     ratio = show.number("sharpe", found.result.metrics["sharpe"])
-    yearly = show.number("cagr", found.result.metrics["cagr"])
+    yearly = show.number("annualized_return", found.result.metrics["annualized_return"])
     show.say(
         f"{run.sessions[0]} to {run.sessions[-1]}, {len(run.sessions):,} sessions; Sharpe ratio {ratio}, "
         f"annual return {yearly}"

@@ -252,7 +252,7 @@ def finish(swept: Swept, planned: Planned, out: Path) -> int:
     if counts["ok"]:
         show.say(f"The best {min(BEST, counts['ok'])} by sharpe:")
         show.rows(swept.top("sharpe", BEST), "sharpe", list(swept.space.axes))
-    show_selection(swept.selection)
+    show_selection(swept.selection, planned.prepared.window.sessions)
     show_reasons(swept, counts)
     if planned.supplied is not None:
         show.fetched(planned.supplied)
@@ -262,8 +262,11 @@ def finish(swept: Swept, planned: Planned, out: Path) -> int:
     raise RunError("no combination could be run", hint="The reasons are above, and in rows.parquet.")
 
 
-def show_selection(said: Mapping[str, Any]) -> None:
-    """Whether the best row is more than luck, as ``selection.json`` says."""
+def show_selection(said: Mapping[str, Any], sessions: int) -> None:
+    """Whether the best row is more than luck, as ``selection.json`` of so many sessions says."""
+    from treefolio.report.luck import read_luck  # noqa: PLC0415 - heavy
+    from treefolio.report.verdict import findings, verdict  # noqa: PLC0415 - heavy
+
     best, trials = said["best"], said["trials"]
     if best is not None:
         show.say(
@@ -274,6 +277,7 @@ def show_selection(said: Mapping[str, Any]) -> None:
         show.say(
             f"Its deflated Sharpe ratio: {_percent(best['dsr'])}. Probability of overfitting: {overfit}."
         )
+        show.say(verdict(findings(read_luck(said), sessions)))
     if said["lineage_sweeps"] is not None and said["lineage_trials"] > trials:
         show.say(
             f"Over {said['lineage_sweeps']:,} sweeps of this strategy: {said['lineage_trials']:,} trials, of "

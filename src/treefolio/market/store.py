@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 
 import numpy as np
@@ -240,13 +240,7 @@ class Store:
             if len(lacking):
                 known.lacks[name] = (asked.days[lacking[0]].item(), asked.days[lacking[-1]].item())
                 misses += len(lacking)
-        return _Known(
-            blocks=known.blocks,
-            actions=known.actions,
-            strangers=known.strangers,
-            lacks=known.lacks,
-            misses=misses,
-        )
+        return replace(known, misses=misses)
 
     def _know_actions(
         self,

@@ -62,7 +62,6 @@ def compare_page(comparison: Comparison, notes: Sequence[str] = ()) -> str:
     """A self-contained HTML page of a comparison, at most 1 MB: the same comparison gives the same text."""
     entrants = comparison.entrants
     names = [short_name(each.name) for each in entrants]
-    made_up = any(part(each.manifest, "prices").get("synthetic") for each in entrants)
     window = (
         f"{comparison.sessions[0]} to {comparison.sessions[-1]}, {count(len(comparison.sessions))} sessions"
     )
@@ -82,7 +81,7 @@ def compare_page(comparison: Comparison, notes: Sequence[str] = ()) -> str:
         kind="Comparison",
         name=", ".join(names),
         lead=f"{window}, which all of them have",
-        alerts=[synthetic_alert(bool(made_up)), notes_alert((*notes, *_unlike(entrants)))],
+        alerts=[synthetic_alert(comparison.synthetic), notes_alert((*notes, *_unlike(entrants)))],
         links=[(anchor, text) for anchor, text in _LINKS if parts[anchor] is not None],
         parts=parts.values(),
         foot=f"Treefolio {version}. A backtest is not a promise.",

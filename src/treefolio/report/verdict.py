@@ -70,19 +70,22 @@ _RANKS = "mean percentile rank of the rows one step away in one variable"
 
 
 def verdict_alert(found: list[Finding]) -> Html:
-    """What the findings come to, in a sentence."""
+    """What the findings come to."""
+    first = el("strong", "The best of many trials is lucky. ")
+    return el("div", el("p", first, verdict(found)), class_="alert", role="note")
+
+
+def verdict(found: list[Finding]) -> str:
+    """What the findings come to, in a sentence or two."""
     bad, unknown = (
         [each.title[:1].lower() + each.title[1:] for each in found if each.grade == grade]
         for grade in (_BAD, _OPEN)
     )
     if bad:
-        text = f"Do not take the best row for skill. Against it: {', '.join(bad)}."
-    elif unknown:
-        text = f"The best row may be more than luck. Open: {', '.join(unknown)}."
-    else:
-        text = "The best row passes what a sweep can test. Only days that it has not seen can tell more."
-    first = el("strong", "The best of many trials is lucky. ")
-    return el("div", el("p", first, text), class_="alert", role="note")
+        return f"Do not take the best row for skill. Against it: {', '.join(bad)}."
+    if unknown:
+        return f"The best row may be more than luck. Open: {', '.join(unknown)}."
+    return "The best row passes what a sweep can test. Only days that it has not seen can tell more."
 
 
 def verdict_section(found: list[Finding], luck: Luck) -> Html:

@@ -110,6 +110,12 @@ class Comparison:
     lags: int
     metrics: tuple[Numbers, ...]
 
+    @property
+    def synthetic(self) -> bool:
+        """Some curve is of made-up prices."""
+        prices = (each.manifest.get("prices") for each in self.entrants)
+        return any(isinstance(each, Mapping) and bool(each.get("synthetic")) for each in prices)
+
 
 def span(entrants: Sequence[Entrant]) -> tuple[np.datetime64, np.datetime64]:
     """The latest start and the earliest end.

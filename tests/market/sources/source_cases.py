@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import threading
+from datetime import date
 
 from treefolio.market.sources.limits import RateLimit
 from treefolio.market.sources.transport import Transport
 
 START = 1_750_000_000.0
+FIRST, LAST = date(2023, 1, 3), date(2024, 12, 31)
+TICKERS = ("AAA", "BRK/B", "CCC", "SPY", "ZZZ")
+NOW = "2025-03-05T15:00-05:00"
+"""Of the market that the servers serve, and of their clock."""
 
 
 class Time:

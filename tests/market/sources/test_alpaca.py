@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from source_cases import Time, limit_of, transport_of
+from source_cases import FIRST, LAST, TICKERS, Time, limit_of, transport_of
 
 from treefolio.errors import SourceError
 from treefolio.market.actions import Dividend, SpinOff, Split
@@ -25,30 +25,10 @@ from treefolio.testing.vendors.alpaca_wire import ACTIONS, BARS, KEY, SECRET, Al
 from treefolio.testing.vendors.served import Served, made_up
 from treefolio.testing.vendors.server import VendorServer
 
-FIRST, LAST = date(2023, 1, 3), date(2024, 12, 31)
-TICKERS = ("AAA", "BRK/B", "CCC", "SPY", "ZZZ")
-NOW = "2025-03-05T15:00-05:00"
-
-
-@pytest.fixture(scope="module")
-def served() -> Served:
-    return made_up(TICKERS, FIRST, LAST)
-
-
-@pytest.fixture
-def clock() -> FakeClock:
-    return FakeClock(NOW)
-
 
 @pytest.fixture
 def wire(served: Served, clock: FakeClock) -> AlpacaWire:
     return AlpacaWire(served, clock=clock.now)
-
-
-@pytest.fixture
-def server(wire: AlpacaWire) -> Iterator[VendorServer]:
-    with VendorServer(wire) as listening:
-        yield listening
 
 
 @pytest.fixture

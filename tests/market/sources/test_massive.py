@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from source_cases import START, Time, limit_of, transport_of
+from source_cases import FIRST, LAST, START, TICKERS, Time, limit_of, transport_of
 
 from treefolio.errors import SourceError
 from treefolio.market.actions import Dividend, Split
@@ -27,32 +27,13 @@ from treefolio.testing.vendors.massive_wire import DIVIDENDS, KEY, SPLITS, Massi
 from treefolio.testing.vendors.served import Served, made_up
 from treefolio.testing.vendors.server import Answer, Request, VendorServer, json_answer
 
-FIRST, LAST = date(2023, 1, 3), date(2024, 12, 31)
-TICKERS = ("AAA", "BRK/B", "CCC", "SPY", "ZZZ")
-NOW = "2025-03-05T15:00-05:00"
 TODAY = date(2025, 3, 5)
 AAA_BARS = "/v2/aggs/ticker/AAA/range/1/day/2023-01-03/2024-12-31"
-
-
-@pytest.fixture(scope="module")
-def served() -> Served:
-    return made_up(TICKERS, FIRST, LAST)
-
-
-@pytest.fixture
-def clock() -> FakeClock:
-    return FakeClock(NOW)
 
 
 @pytest.fixture
 def wire(served: Served, clock: FakeClock) -> MassiveWire:
     return MassiveWire(served, clock=clock.now)
-
-
-@pytest.fixture
-def server(wire: MassiveWire) -> Iterator[VendorServer]:
-    with VendorServer(wire) as listening:
-        yield listening
 
 
 @pytest.fixture
