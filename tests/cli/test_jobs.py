@@ -15,7 +15,7 @@ from treefolio.jobs.states import Event, State
 from treefolio.service.models import Job
 
 SWEEP = ("--vary", "hot=60:80:5", "--vary", "c1.window=5,10")
-SAME = ("manifest.json", "rows.parquet", "summary.json", "selection.json", "report.html")
+SAME = ("manifest.json", "rows.parquet", "summary.json", "selection.json")
 SAME_RUN = (
     "manifest.json",
     "metrics.json",
