@@ -23,6 +23,7 @@ from urllib.parse import urlsplit
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from treefolio.service.callers import CALLER, THE_USER
 from treefolio.service.problems import problem
 
 log = logging.getLogger(__name__)
@@ -79,6 +80,7 @@ class Door:
         headers = {name: value.decode("latin-1") for name, value in scope["headers"]}
         given = headers.get(b"x-request-id", "")
         scope["request_id"] = given if _ID.fullmatch(given) else uuid.uuid4().hex
+        scope[CALLER] = THE_USER
         passage = _Passage(scope, receive, send, self.bounds.of(scope))
         began = time.perf_counter()
         try:

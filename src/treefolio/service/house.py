@@ -1,4 +1,4 @@
-"""What all routes share: the ledger, the shelf of rows, the bell, settings; and who is asking."""
+"""What all routes share: the ledger, the shelf of rows, the bell, settings."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ from typing import Any
 
 from treefolio.jobs.ledger.store import Store
 from treefolio.service.bell import Bell
-from treefolio.service.local import LOCAL
 from treefolio.service.settings import ServiceSettings
 from treefolio.service.shelf import Shelf
 
@@ -25,8 +24,3 @@ class House:
     bell: Bell
     settings: ServiceSettings
     folder: Path
-
-
-def owner() -> str:
-    """Who is asking."""
-    return LOCAL

@@ -18,9 +18,10 @@ from sse_starlette import EventSourceResponse, ServerSentEvent
 
 from treefolio.errors import DatabaseError
 from treefolio.jobs.ledger.records import Milestone
+from treefolio.service.callers import Owner
 from treefolio.service.house import House
 from treefolio.service.models import Event, Progress
-from treefolio.service.routes.jobs import MISSING, Owner, progress_of
+from treefolio.service.routes.jobs import MISSING, progress_of
 
 _PING_SECONDS = 15
 _LOOK_SECONDS = 5.0

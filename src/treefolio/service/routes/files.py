@@ -9,10 +9,11 @@ from fastapi import APIRouter, Path
 from fastapi.responses import StreamingResponse
 
 from treefolio.jobs.states import ENDED
+from treefolio.service.callers import Owner
 from treefolio.service.house import House, Responses
 from treefolio.service.models import File, Files, Problem
 from treefolio.service.problems import Declined, not_found
-from treefolio.service.routes.jobs import MISSING, Owner
+from treefolio.service.routes.jobs import MISSING
 
 _EARLY: Responses = {
     409: {"model": Problem, "description": "The job has not come to its end, or has no result."}

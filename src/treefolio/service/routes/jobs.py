@@ -6,20 +6,20 @@ import datetime as dt
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Body, Depends, Header, Query, Response
+from fastapi import APIRouter, Body, Header, Query, Response
 
 from treefolio.jobs import requests
 from treefolio.jobs.ledger import records
 from treefolio.jobs.ledger.store import Store
 from treefolio.jobs.states import Event, State
-from treefolio.service.house import House, Responses, owner
+from treefolio.service.callers import Owner
+from treefolio.service.house import House, Responses
 from treefolio.service.models import API, Eta, Job, Jobs, Problem, Progress
 from treefolio.service.pace import retry_after
 from treefolio.service.problems import Declined
 from treefolio.service.submission import EXAMPLES, Submission, require_meaning
 from treefolio.service.table import label
 
-Owner = Annotated[str, Depends(owner)]
 Key = Annotated[
     str | None,
     Header(

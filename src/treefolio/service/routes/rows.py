@@ -17,10 +17,11 @@ from fastapi.responses import StreamingResponse
 from treefolio.jobs import requests
 from treefolio.metrics import METRICS
 from treefolio.service import table
+from treefolio.service.callers import Owner
 from treefolio.service.house import House, Responses
 from treefolio.service.models import API, Column, Job, Problem, Rows
 from treefolio.service.problems import not_found
-from treefolio.service.routes.jobs import MISSING, Owner, shown
+from treefolio.service.routes.jobs import MISSING, shown
 from treefolio.service.shelf import Table
 from treefolio.sweep.files import write_parquet
 from treefolio.sweep.spreadsheet import safe

@@ -1,4 +1,4 @@
-"""The tables of the ledger. `treefolio.jobs.migrations` makes them; a test holds the two together."""
+"""Jobs: what is asked, the chunks it is cut into, what came of them, and who does them."""
 
 from __future__ import annotations
 
@@ -7,49 +7,27 @@ from sqlalchemy import (
     BigInteger,
     CheckConstraint,
     Column,
-    DateTime,
     Double,
     ForeignKey,
     Index,
     Integer,
     LargeBinary,
-    MetaData,
     PrimaryKeyConstraint,
     Table,
     Text,
     UniqueConstraint,
     Uuid,
-    func,
     text,
 )
 
-metadata = MetaData()
-_when = DateTime(timezone=True)
-
-
-def _now(name: str) -> Column[object]:
-    return Column(name, _when, nullable=False, server_default=func.now())
-
-
-def _count(name: str) -> Column[int]:
-    return Column(name, BigInteger, nullable=False, server_default=text("0"))
-
-
-users = Table(
-    "users",
-    metadata,
-    Column("id", Text, primary_key=True),
-    Column("name", Text, nullable=False, server_default=text("''")),
-    Column("tier", Text, nullable=False, server_default=text("'free'")),
-    _count("served"),  # fair queueing: where this user's last chunk ends in virtual time
-)
+from treefolio.jobs.tables.base import count, metadata, now, when
 
 snapshots = Table(
     "snapshots",
     metadata,
     Column("hash", Text, primary_key=True),
     Column("content", LargeBinary, nullable=False),
-    _now("created_at"),
+    now("created_at"),
 )
 
 jobs = Table(
@@ -63,13 +41,13 @@ jobs = Table(
     Column("request", JSON, nullable=False),  # not JSONB: it would change the order of keys, and numbers
     Column("snapshot", Text, ForeignKey("snapshots.hash"), nullable=False),
     Column("rows_total", BigInteger),
-    _count("rows_done"),
-    _count("rows_failed"),
+    count("rows_done"),
+    count("rows_failed"),
     Column("priority", Integer, nullable=False, server_default=text("0")),
     Column("key", Text),
-    _now("created_at"),
-    Column("started_at", _when),
-    Column("finished_at", _when),
+    now("created_at"),
+    Column("started_at", when),
+    Column("finished_at", when),
     Column("reason", Text),
     UniqueConstraint("owner", "key", name="jobs_owner_key"),
     Index("jobs_owner_created", "owner", "created_at"),
@@ -90,8 +68,8 @@ chunks = Table(
     Column("lost", Integer, nullable=False, server_default=text("0")),
     Column("worker", BigInteger),
     Column("ticket", BigInteger),  # its newest task in Procrastinate
-    Column("begun_at", _when),
-    Column("finished_at", _when),
+    Column("begun_at", when),
+    Column("finished_at", when),
     Column("seconds", Double),
     Column("reason", Text),
     PrimaryKeyConstraint("job", "work", "number", name="chunks_pkey"),
@@ -127,8 +105,8 @@ workers = Table(
     Column("host", Text, nullable=False),
     Column("pid", Integer, nullable=False),
     Column("version", Text, nullable=False),
-    _now("began"),
-    _now("beat"),
+    now("began"),
+    now("beat"),
     Column("chunk", Text),
 )
 
@@ -137,7 +115,7 @@ events = Table(
     metadata,
     Column("id", BigInteger, primary_key=True, autoincrement=True),
     Column("job", Uuid, ForeignKey("jobs.id", ondelete="CASCADE"), nullable=False),
-    _now("at"),
+    now("at"),
     Column("kind", Text, nullable=False),
     Column("data", JSON, nullable=False),
     Index("events_job", "job", "id"),
