@@ -1,0 +1,202 @@
+"""Speaks to a Treefolio service, as the command line does: submit, look at, wait for, fetch.
+
+    client = Client("http://127.0.0.1:8000")
+    job = client.submit(request, panel)
+    for progress in client.watch(job.id):
+        ...
+    client.export(job.id, Path("result"))
+
+What may be asked twice is asked again when the service does not answer: it may be starting again. Submitting
+is such a question too, because each submission has a key of its own.
+
+* `transport`  the connection: questions that may be asked again, files, what is refused
+* other modules  a noun of the service each, as an attribute of `Client`
+"""
+
+from __future__ import annotations
+
+import json
+import tempfile
+import time
+import uuid
+from collections.abc import Collection, Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+from uuid import UUID
+
+import httpx
+
+from treefolio.client.transport import (
+    DEFAULT_URL,
+    PATIENCE_SECONDS,
+    PAUSE_SECONDS,
+    WATCHING_SECONDS,
+    Away,
+    ServiceError,
+    Transport,
+    asked,
+    read,
+)
+from treefolio.jobs.states import Event, State
+from treefolio.service.models import File, Files, Health, Job, Jobs, Progress, Rows, Workers
+
+if TYPE_CHECKING:
+    from treefolio.jobs.requests import Request
+    from treefolio.market.panel import Panel
+
+__all__ = ["DEFAULT_URL", "Client", "ServiceError"]
+
+
+class Client:
+    """A service at ``url``. `token` is for one that knows its users.
+
+    Args:
+        patience: for so many seconds a service that does not answer is asked again.
+        transport: of httpx, for tests.
+    """
+
+    def __init__(
+        self,
+        url: str = DEFAULT_URL,
+        *,
+        token: str | None = None,
+        patience: float = PATIENCE_SECONDS,
+        transport: httpx.BaseTransport | None = None,
+    ) -> None:
+        self.transport = Transport(url, token=token, patience=patience, transport=transport)
+
+    def __enter__(self) -> Client:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.transport.close()
+
+    def health(self) -> Health:
+        """Is it well? Raises ServiceError when it takes no jobs."""
+        return self.transport.get(Health, "/health")
+
+    def workers(self) -> Workers:
+        """Its workers."""
+        return self.transport.get(Workers, "/workers")
+
+    def submit(self, request: Request, panel: Panel, *, key: str | None = None) -> Job:
+        """Submits a run or a sweep; its prices are uploaded when the service has them not.
+
+        Args:
+            key: the same key again gives the same job.
+        """
+        from treefolio.jobs.requests import to_json  # noqa: PLC0415 - heavy, and nothing else needs it
+
+        self.upload(panel)
+        answer = self.transport.ask(
+            "POST",
+            "/jobs",
+            headers={"Idempotency-Key": key or uuid.uuid4().hex},
+            content=json.dumps(to_json(request), allow_nan=False),
+        )
+        return read(Job, answer)
+
+    def upload(self, panel: Panel) -> str:
+        """Has the service keep these prices; returns their hash."""
+        from treefolio.market import snapshots  # noqa: PLC0415 - heavy, and nothing else needs it
+
+        name = panel.content_hash
+        try:
+            self.transport.ask("HEAD", f"/snapshots/{name}")
+        except ServiceError as error:
+            if error.status != httpx.codes.NOT_FOUND:
+                raise
+            with tempfile.TemporaryDirectory(prefix="treefolio-upload-") as folder:
+                snapshots.keep(panel, Path(folder))
+                self.transport.put(f"/snapshots/{name}", snapshots.find(name, Path(folder)))
+        return name
+
+    def jobs(self, *, states: Collection[State] = (), limit: int = 100, offset: int = 0) -> Jobs:
+        """The jobs, the latest first."""
+        return self.transport.get(Jobs, "/jobs", asked(state=sorted(states), limit=limit, offset=offset))
+
+    def job(self, job: UUID) -> Job:
+        """A job, as it stands."""
+        return self.transport.get(Job, f"/jobs/{job}")
+
+    def tell(self, job: UUID, event: Event) -> Job:
+        """Pauses, resumes or cancels a job."""
+        return read(Job, self.transport.ask("POST", f"/jobs/{job}/{event}"))
+
+    def progress(self, job: UUID) -> Progress:
+        """How far a job is."""
+        return self.transport.get(Progress, f"/jobs/{job}/progress")
+
+    def watch(self, job: UUID) -> Iterator[Progress]:
+        """How far the job is, whenever it has come further, until its end.
+
+        Raises:
+            ServiceError: there is no such job, or the service was away for too long.
+        """
+        lost: float | None = None
+        while True:
+            try:
+                for event, data in self.transport.events(job):
+                    lost = None
+                    if event == "progress":
+                        yield (found := Progress.model_validate_json(data))
+                        if found.job.ended:
+                            return
+            except (httpx.TransportError, Away):
+                pass
+            lost = lost or time.monotonic()
+            if time.monotonic() - lost > max(self.transport.patience, WATCHING_SECONDS):
+                raise self.transport.unreachable()
+            time.sleep(PAUSE_SECONDS)
+
+    def rows(
+        self,
+        job: UUID,
+        *,
+        sort: Sequence[str] = (),
+        where: str | None = None,
+        columns: Sequence[str] = (),
+        limit: int = 100,
+        offset: int = 0,
+    ) -> Rows:
+        """A page of the rows of a sweep that there are by now."""
+        query = asked(sort=sort, where=where, columns=columns, limit=limit, offset=offset)
+        return self.transport.get(Rows, f"/jobs/{job}/rows", query)
+
+    def save_rows(
+        self,
+        job: UUID,
+        path: Path,
+        *,
+        sort: Sequence[str] = (),
+        where: str | None = None,
+        columns: Sequence[str] = (),
+    ) -> str:
+        """Writes the rows that there are by now to a file, as its suffix says (.csv or .parquet).
+
+        Returns:
+            ``final``, or ``partial 3,120/8,000``.
+        """
+        suffix = path.suffix.lower().removeprefix(".")
+        query = asked(sort=sort, where=where, columns=columns)
+        return self.transport.save(f"/jobs/{job}/rows.{suffix}", path, query).get("X-Treefolio-Rows", "")
+
+    def open_row(self, job: UUID, number: int) -> Job:
+        """Submits a row of a sweep as a run of its own; again gives the same job."""
+        return read(Job, self.transport.ask("POST", f"/jobs/{job}/rows/{number}/run"))
+
+    def files(self, job: UUID) -> list[File]:
+        """The final files of a job."""
+        return self.transport.get(Files, f"/jobs/{job}/files").files
+
+    def export(self, job: UUID, out: Path) -> None:
+        """Writes all final files to a folder, which appears when everything is in it, or not at all.
+
+        Raises:
+            ServiceError: the job has no result yet. OutputError: the folder is not free.
+        """
+        from treefolio.sweep.files import whole_folder  # noqa: PLC0415 - heavy
+
+        with whole_folder(out) as folder:
+            for file in self.files(job):
+                self.transport.save(f"/jobs/{job}/files/{file.name}", folder / Path(file.name).name)
