@@ -61,6 +61,7 @@ class Hand:
 def work(url: str, settings: JobSettings) -> None:
     """A worker on this process's main thread, until SIGTERM or Ctrl-C."""
     logging.getLogger("procrastinate").setLevel(logging.WARNING)  # it would say a line for each chunk
+    logging.getLogger("psycopg.pool").setLevel(logging.ERROR)  # a database that is away is said here, once
     sweep_up(settings.home)
     engine = engine_of(url, connections=4)
     bench = Bench(engine, settings)
