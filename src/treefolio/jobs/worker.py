@@ -28,6 +28,7 @@ import procrastinate
 import psycopg
 
 from treefolio.errors import DatabaseError, OutputError, TreefolioError
+from treefolio.jobs.admission import admitted
 from treefolio.jobs.chunks import Halted, Workshop, sweep_up
 from treefolio.jobs.ledger.bench import Bench
 from treefolio.jobs.ledger.records import Chunk, Work
@@ -59,8 +60,10 @@ class Hand:
 
 
 def work(url: str, settings: JobSettings) -> None:
-    """A worker on this process's main thread, until SIGTERM or Ctrl-C."""
+    """A worker on this process's main thread, until SIGTERM or Ctrl-C. Raises DatabaseError."""
+    admitted(url)
     logging.getLogger("procrastinate").setLevel(logging.WARNING)  # it would say a line for each chunk
+    logging.getLogger("psycopg.pool").setLevel(logging.ERROR)  # a database that is away is said here, once
     sweep_up(settings.home)
     engine = engine_of(url, connections=4)
     bench = Bench(engine, settings)
