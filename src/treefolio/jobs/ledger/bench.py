@@ -16,7 +16,7 @@ from uuid import UUID
 from sqlalchemy import ColumnElement, Connection, Engine, Row, delete, func, insert, select, text, update
 
 from treefolio.errors import NoSuchJob
-from treefolio.jobs.ledger import tickets
+from treefolio.jobs.ledger import limits, tickets
 from treefolio.jobs.ledger.records import Chunk, ChunkState, Work
 from treefolio.jobs.ledger.transitions import happen, locked, reached, settle, tell
 from treefolio.jobs.settings import JobSettings
@@ -81,7 +81,7 @@ class Bench:
             wanted = connection.execute(
                 select(func.count())
                 .join_from(chunks, jobs)
-                .where(*_own(chunk), jobs.c.state.in_((*WORKING, State.PAUSING)))
+                .where(*own(chunk), jobs.c.state.in_((*WORKING, State.PAUSING)))
             ).scalar_one()
             return bool(known), bool(wanted)
 
@@ -91,7 +91,7 @@ class Bench:
         """The chunk, now this worker's; None when somebody else has it, it is done, or its job rests."""
         with reached(), self.engine.begin() as connection:
             row = locked(connection, job)
-            if row is None or row.state not in WORKING:
+            if row is None or row.held or row.state not in WORKING:
                 return None
             taken = connection.execute(
                 update(chunks)
@@ -112,7 +112,8 @@ class Bench:
             ).one_or_none()
             if taken is None:
                 return None
-            happen(connection, job, State(row.state), Event.BEGIN, self.settings.tiers)
+            happen(connection, job, State(row.state), Event.BEGIN, self.settings)
+            tickets.take(connection, row.owner, taken.tag, row.priority)
             return chunk_of(taken)
 
     def finish_plan(self, chunk: Chunk, rows: int, ranges: Sequence[tuple[int, int]], seconds: float) -> bool:
@@ -139,14 +140,17 @@ class Bench:
             )
             tell(connection, chunk.job, "planned", {"rows": rows, "chunks": len(ranges)})
             if state in WORKING:
-                tickets.enqueue(connection, chunk.job, self.settings.tiers)
-            settle(connection, chunk.job, state, self.settings.tiers)
+                tickets.enqueue(connection, chunk.job, self.settings)
+            settle(connection, chunk.job, state, self.settings)
             return True
 
-    def finish_rows(self, chunk: Chunk, content: bytes, seconds: float) -> bool:
-        """A range is done and these are its rows. False: the attempt is not valid any more."""
+    def finish_rows(self, chunk: Chunk, content: bytes, seconds: float, *, warm: bool | None = None) -> bool:
+        """A range is done and these are its rows. False: the attempt is not valid any more.
+
+        ``warm``: its worker was ready for the job before.
+        """
         with reached(), self.engine.begin() as connection:
-            state = self._done(connection, chunk, seconds)
+            state = self._done(connection, chunk, seconds, warm)
             if state is None:
                 return False
             connection.execute(
@@ -175,9 +179,12 @@ class Bench:
                         insert(files).values(job=chunk.job, name=name, piece=number, content=content)
                     )
             if chunk.work is Work.RUN:
-                connection.execute(update(jobs).where(jobs.c.id == chunk.job).values(rows_done=1))
+                whole = func.coalesce(jobs.c.rows_total, 1)
+                connection.execute(
+                    update(jobs).where(jobs.c.id == chunk.job).values(rows_done=whole, rows_total=whole)
+                )
             event = Event.FINISH if missing is None else Event.FINISH_PARTLY
-            happen(connection, chunk.job, state, event, self.settings.tiers, missing)
+            happen(connection, chunk.job, state, event, self.settings, missing)
             return True
 
     def fail(self, chunk: Chunk, reason: str, *, for_good: bool = False) -> bool:
@@ -199,6 +206,8 @@ class Bench:
         name = func.concat_ws("/", chunks.c.job, chunks.c.work, chunks.c.number, chunks.c.attempt)
         forgotten = workers.c.chunk.is_distinct_from(name) & (chunks.c.begun_at < ago(lease))
         with reached(), self.engine.begin() as connection:
+            early = workers.c.beat > func.now()  # the clock was put back: a lease from here
+            connection.execute(update(workers).where(early).values(beat=func.now()))
             found = connection.execute(
                 select(chunks)
                 .outerjoin(workers, workers.c.id == chunks.c.worker)
@@ -230,13 +239,22 @@ class Bench:
                     " join jobs on jobs.id = chunks.job left join procrastinate_jobs as tasks"
                     " on tasks.id = chunks.ticket and tasks.status in ('todo', 'doing')"
                     " where chunks.state = 'waiting' and jobs.state in ('queued', 'running')"
-                    " and tasks.id is null for update of chunks skip locked"
+                    " and not jobs.held and tasks.id is null for update of chunks skip locked"
                 )
             ).all()
             for row in lost:
                 tickets.put(connection, [row], [row.tag], row.priority)
             connection.execute(delete(workers).where(silent_for(FORGET_S)))
-            return len(lost)
+        self._let_go()
+        return len(lost)
+
+    def _let_go(self) -> None:
+        """Jobs that are held although there is room: whoever made it could not have their rows."""
+        with reached(), self.engine.connect() as connection:
+            owners = connection.execute(select(jobs.c.owner).where(jobs.c.held).distinct()).scalars().all()
+        for owner in owners:
+            with reached(), self.engine.begin() as connection:
+                limits.let_go(connection, owner, self.settings)
 
     # What a chunk is of.
 
@@ -250,8 +268,9 @@ class Bench:
 
     def snapshot(self, name: str) -> bytes:
         """The file of a snapshot. Raises NoSuchJob."""
+        query = select(snapshots.c.content).where(snapshots.c.hash == name)
         with reached(), self.engine.connect() as connection:
-            found = connection.execute(select(snapshots.c.content).where(snapshots.c.hash == name)).scalar()
+            found = connection.execute(query.execution_options(in_bytes=True)).scalar()
         if found is None:
             raise NoSuchJob(f"there is no snapshot {name}")
         return bytes(found)
@@ -266,7 +285,7 @@ class Bench:
         """The Parquet bytes of a range that is done."""
         query = select(parts.c.content).where(parts.c.job == job, parts.c.number == number)
         with reached(), self.engine.connect() as connection:
-            return bytes(connection.execute(query).scalar_one())
+            return bytes(connection.execute(query.execution_options(in_bytes=True)).scalar_one())
 
     def given_up(self, job: UUID) -> list[Chunk]:
         """The job's ranges that failed."""
@@ -298,15 +317,17 @@ class Bench:
 
     # Parts of the above.
 
-    def _done(self, connection: Connection, chunk: Chunk, seconds: float) -> State | None:
+    def _done(
+        self, connection: Connection, chunk: Chunk, seconds: float, warm: bool | None = None
+    ) -> State | None:
         """Marks the chunk done; returns its job's state. None when the attempt is not valid any more."""
         row = locked(connection, chunk.job)
         if row is None or row.state not in (*WORKING, State.PAUSING):
             return None
         marked = connection.execute(
             update(chunks)
-            .where(*_own(chunk))
-            .values(state=ChunkState.DONE, finished_at=func.now(), seconds=seconds, worker=None)
+            .where(*own(chunk))
+            .values(state=ChunkState.DONE, finished_at=func.now(), seconds=seconds, worker=None, warm=warm)
         ).rowcount
         return State(row.state) if marked else None
 
@@ -340,20 +361,19 @@ class Bench:
             if state in WORKING:
                 priority = connection.execute(select(jobs.c.priority).where(jobs.c.id == job)).scalar_one()
                 tickets.put(connection, made, [tag], priority)
-        settle(connection, job, state, self.settings.tiers)
+        settle(connection, job, state, self.settings)
 
     def _release(
         self, chunk: Chunk, reason: str | None, *, failures: int = 0, lost: int = 0, for_good: bool = False
     ) -> bool:
         """Takes the chunk from whoever has this attempt; then it waits again, or is given up."""
-        tiers = self.settings.tiers
         with reached(), self.engine.begin() as connection:
             row = locked(connection, chunk.job)
             if row is None:
                 return False
             freed = connection.execute(
                 update(chunks)
-                .where(*_own(chunk))
+                .where(*own(chunk))
                 .values(
                     state=ChunkState.WAITING,
                     attempt=chunks.c.attempt + 1,
@@ -370,8 +390,9 @@ class Bench:
             if for_good or freed.failures >= self.settings.chunk_tries or freed.lost >= MOST_LOST:
                 self._give_up(connection, chunk, state, reason or "")
             elif state in WORKING:
-                tickets.put(connection, [freed], [freed.tag], row.priority)
-            settle(connection, chunk.job, self._state(connection, chunk.job), tiers)
+                pause = self._pause(freed.failures) if failures else 0.0
+                tickets.put(connection, [freed], [freed.tag], row.priority, pause_seconds=pause)
+            settle(connection, chunk.job, self._state(connection, chunk.job), self.settings)
             return True
 
     def _give_up(self, connection: Connection, chunk: Chunk, state: State, reason: str) -> None:
@@ -384,11 +405,16 @@ class Bench:
         data = {"work": chunk.work, "first": chunk.first, "last": chunk.last, "reason": reason}
         tell(connection, chunk.job, "chunk_failed", data)
         if chunk.work is not Work.ROWS:
-            happen(connection, chunk.job, state, Event.FAIL, self.settings.tiers, reason)
+            happen(connection, chunk.job, state, Event.FAIL, self.settings, reason)
             return
         self._counted(connection, chunk, failed=True)
         if state is not State.CANCELLING:
             self._last_range(connection, chunk.job, state)
+
+    def _pause(self, failures: int) -> float:
+        """Seconds until a chunk that failed so often is tried again: what was away may be back then."""
+        pauses = self.settings.chunk_pauses_s
+        return pauses[min(failures, len(pauses)) - 1]
 
     @staticmethod
     def _state(connection: Connection, job: UUID) -> State:
@@ -403,7 +429,7 @@ def _pieces(path: Path) -> Iterator[bytes]:
             yield content
 
 
-def _own(chunk: Chunk) -> tuple[Any, ...]:
+def own(chunk: Chunk) -> tuple[Any, ...]:
     """The chunk is still taken, by the same attempt."""
     return (
         chunks.c.job == chunk.job,
