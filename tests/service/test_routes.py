@@ -109,7 +109,7 @@ def test_openapi_is_complete(raw: httpx.Client) -> None:
         assert each.get("description"), each["operationId"]
         assert each["responses"]["422"]["content"]["application/json"]["schema"]["$ref"].endswith("/Problem")
     submit = page["paths"]["/api/v1/jobs"]["post"]["requestBody"]["content"]["application/json"]
-    assert set(submit["examples"]) == {"sweep", "run"}
+    assert set(submit["examples"]) == {"sweep", "run", "walkforward", "warm"}
 
 
 # Who may come in, and with how much.

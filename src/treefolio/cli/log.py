@@ -21,15 +21,18 @@ def lines() -> Iterator[None]:
     wanted = os.environ.get("TREEFOLIO_LOG", "").casefold()
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(_structured() if wanted in LEVELS else logging.Formatter("Warning: %(message)s"))
-    ours = logging.getLogger("treefolio")
+    ours, others = logging.getLogger("treefolio"), logging.getLogger()
     before = ours.level, ours.propagate
     ours.addHandler(handler)
     ours.propagate = False
     ours.setLevel(wanted.upper() if wanted in LEVELS else logging.WARNING)
+    if wanted in LEVELS:
+        others.addHandler(handler)  # what libraries warn of has the same form
     try:
         yield
     finally:
         ours.removeHandler(handler)
+        others.removeHandler(handler)
         ours.level, ours.propagate = before
 
 

@@ -10,8 +10,6 @@ from prometheus_client.registry import Collector
 
 from treefolio.errors import DatabaseError
 from treefolio.jobs.ledger.store import Store
-from treefolio.jobs.states import State
-from treefolio.service.local import LOCAL
 
 _BUCKETS = (0.005, 0.02, 0.05, 0.1, 0.3, 1.0, 3.0, 10.0)
 
@@ -58,7 +56,7 @@ class _Ledger(Collector):
     def collect(self) -> Iterator[Metric]:
         """The figures now."""
         try:
-            jobs = {state: self.store.count(LOCAL, states=[state]) for state in State}
+            jobs = self.store.states()
             workers = self.store.workers()
             depth = self.store.depth()
         except DatabaseError:
