@@ -1,15 +1,20 @@
-"""Users of a service, as its tests have them: an administrator and others, who log in and make tokens."""
+"""A service that answers within the process, and its users: in browsers, and as scripts.
+
+* `Answering`  the service; its `person` and `script` are clients that have just come in
+* `House`      one whose users log in; its `Person`s log in and out themselves, as a page has them do
+"""
 
 from __future__ import annotations
 
 import asyncio
-import socket
+import logging
 import ssl
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from types import TracebackType
+from typing import Any, Self
 
 import httpx
 import uvicorn
@@ -18,20 +23,90 @@ from starlette.types import ASGIApp, Message
 from service_samples import wait_for
 from treefolio.jobs.ledger.store import Store
 from treefolio.jobs.settings import JobSettings
-from treefolio.service.accounts.store import accounts_of
+from treefolio.service.accounts.store import Accounts, accounts_of
 from treefolio.service.address import address_of
 from treefolio.service.app import application
 from treefolio.service.entering import enter
 from treefolio.service.models import API
+from treefolio.service.serving import listen
 from treefolio.service.settings import ServiceSettings
 from treefolio.testing.postgres import PostgresServer
 
-PASSWORD = "seven quiet words for {}"
+PASSWORD = "several words of a test"
+_OF_EACH = "seven quiet words for {}"
 OFTEN = {"login": 10_000, "submit": 10_000, "export": 10_000, "upload": 10_000}
 """Tests log in more often than people."""
 
 _NO_TLS = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
 """Making one for each browser takes longer than what the browsers do."""
+
+
+class Answering:
+    """The part of a service that answers, on a thread of the test: real sockets, real Postgres, no workers.
+
+    A context manager; `settings` say whether users log in. Its clients ask for routes: ``/jobs``.
+    """
+
+    def __init__(self, database: str, folder: Path, settings: ServiceSettings) -> None:
+        self.database = database
+        self.store: Store = enter(database, JobSettings(home=folder))
+        self.settings = settings
+        self.accounts: Accounts = accounts_of(self.store, settings)
+        self.listening = listen("127.0.0.1", 0)
+        self.app = application(self.store, database, folder / "service", settings)
+        config = uvicorn.Config(
+            self.app,
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            proxy_headers=False,
+            timeout_graceful_shutdown=1,
+        )
+        self.server = uvicorn.Server(config)
+        self.thread = threading.Thread(target=self.server.run, args=([self.listening],), daemon=True)
+
+    def __enter__(self) -> Self:
+        logging.getLogger("uvicorn.error").setLevel(logging.WARNING)
+        self.thread.start()
+        wait_for(lambda: self.server.started or not self.thread.is_alive(), "the service")
+        assert self.server.started
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.server.should_exit = True
+        self.thread.join()
+        self.listening.close()
+        self.store.close()
+
+    @property
+    def origin(self) -> str:
+        """Where it answers."""
+        return f"http://127.0.0.1:{self.listening.getsockname()[1]}"
+
+    def stranger(self) -> httpx.Client:
+        """Somebody who is not logged in; a context manager."""
+        return httpx.Client(base_url=self.origin + API, timeout=60, headers={"Origin": self.origin})
+
+    @contextmanager
+    def person(self, name: str, *, administrator: bool = False) -> Iterator[httpx.Client]:
+        """A user in a browser: logged in, with the headers that a page of the service sends."""
+        link = self.accounts.link(self.accounts.enter(name, administrator=administrator).id)
+        self.accounts.open_link(link.secret, PASSWORD)
+        with self.stranger() as client:
+            said = client.post("/login", json={"name": name, "password": PASSWORD})
+            assert said.status_code == 200, said.text
+            client.headers["X-CSRF-Token"] = said.json()["csrf"]
+            yield client
+
+    @contextmanager
+    def script(self, person: httpx.Client, *scopes: str) -> Iterator[httpx.Client]:
+        """A program with a token of a user."""
+        made = person.post("/tokens", json={"name": "script", "scopes": scopes}).json()
+        headers = {"Authorization": f"Bearer {made['secret']}"}
+        with httpx.Client(base_url=self.origin + API, timeout=60, headers=headers) as client:
+            yield client
 
 
 class Person:
@@ -43,7 +118,7 @@ class Person:
     def __init__(self, http: httpx.Client, name: str) -> None:
         self.http = http
         self.name = name
-        self.password = PASSWORD.format(name)
+        self.password = _OF_EACH.format(name)
 
     @property
     def id(self) -> str:
@@ -99,21 +174,21 @@ class Person:
 
 
 class House:
-    """A service of several users within the process, with a database of its own.
+    """A service of several users, with a database of its own, and browsers that are closed at its end.
 
     Attributes:
         url: where it answers.
         origin: of its pages, as browsers write it.
     """
 
-    def __init__(self, store: Store, folder: Path, settings: ServiceSettings, socket: socket.socket) -> None:
-        self.store = store
-        self.settings = settings
-        self.accounts = accounts_of(store, settings)
-        dsn = store.engine.url.set(drivername="postgresql").render_as_string(hide_password=False)
-        self.app = application(store, dsn, folder / "service", settings)
-        self.url = f"http://127.0.0.1:{socket.getsockname()[1]}"
-        self.origin = address_of(settings.public_url).origin or self.url
+    def __init__(self, answering: Answering) -> None:
+        self.app = answering.app
+        self.database = answering.database
+        self.store = answering.store
+        self.settings = answering.settings
+        self.accounts = answering.accounts
+        self.url = answering.origin
+        self.origin = address_of(answering.settings.public_url).origin or self.url
         self.browsers: list[httpx.Client] = []
 
     def browser(self, **headers: str) -> httpx.Client:
@@ -144,31 +219,22 @@ class House:
 
 @contextmanager
 def house(server: PostgresServer, folder: Path, **settings: Any) -> Iterator[House]:
-    """A service that lasts as long as the block."""
-    url = server.database()
-    store = enter(url, JobSettings(home=folder, database_url=url))
-    with served(store, folder, ServiceSettings(**{"users": True, "rates": OFTEN, **settings})) as made:
+    """A service that lasts as long as the block, on a new database."""
+    with served(server.database(), folder, **settings) as made:
         yield made
-    store.close()
 
 
 @contextmanager
-def served(store: Store, folder: Path, settings: ServiceSettings) -> Iterator[House]:
-    """A service with these settings on a database that there is, answering from a thread."""
-    with socket.create_server(("127.0.0.1", 0)) as listening:
-        made = House(store, folder, settings, listening)
-        config = uvicorn.Config(made.app, log_config=None, access_log=False, server_header=False)
-        answering = uvicorn.Server(config)
-        thread = threading.Thread(target=answering.run, args=([listening],))
-        thread.start()
+def served(database: str, folder: Path, **settings: Any) -> Iterator[House]:
+    """A service on a database that there is."""
+    given = ServiceSettings(**{"users": True, "rates": OFTEN, **settings})
+    with Answering(database, folder, given) as answering:
+        made = House(answering)
         try:
-            wait_for(lambda: answering.started or not thread.is_alive(), "the service")
             yield made
         finally:
             for each in made.browsers:
                 each.close()
-            answering.should_exit = True
-            thread.join()
 
 
 def opened(app: ASGIApp, path: str = "/api/v1/jobs/x/socket", **headers: str) -> Message:
@@ -186,3 +252,14 @@ def opened(app: ASGIApp, path: str = "/api/v1/jobs/x/socket", **headers: str) ->
     asyncio.run(app(scope, receive, send))
     assert len(told) == 1
     return told[0]
+
+
+def refused(answer: httpx.Response, status: int, code: str) -> dict[str, str]:
+    """What a refusal says: it has the one shape, and its id is the header's."""
+    said: dict[str, str] = answer.json()
+    assert (answer.status_code, said["code"]) == (status, code), said
+    assert set(said) == {"code", "message", "path", "hint", "request_id"}
+    assert said["request_id"] == answer.headers["X-Request-ID"]
+    assert said["message"]
+    assert said["hint"]
+    return said

@@ -345,6 +345,37 @@ def test_the_services_own(store: Store, agenda: Agenda) -> None:
     assert names(agenda) == {}
 
 
+def test_the_services_own_has_the_time_of_this_version(agenda: Agenda) -> None:
+    """An earlier version may have had another one."""
+    agenda.keep_house("alpaca")
+    (warm,) = (each for each in agenda.list(HOUSE) if each.name == "warm")
+    agenda.change(HOUSE, warm.id, "warm", Timing(at=dt.time(19)))
+    agenda.keep_house("alpaca")
+    assert {each.name: each.at for each in agenda.list(HOUSE)} == {"purge": PURGE.at, "warm": WARM.at}
+
+
+def test_two_services_that_begin_at_once(agenda: Agenda) -> None:
+    """Keep one house."""
+    agenda.keep_house(None)
+    faults: list[Exception] = []
+    together = threading.Barrier(4)
+
+    def begin() -> None:
+        together.wait()
+        try:
+            agenda.keep_house("alpaca")
+        except Exception as error:
+            faults.append(error)
+
+    threads = [threading.Thread(target=begin) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert faults == []
+    assert set(names(agenda)) == {"purge", "warm"}
+
+
 def test_a_purge_on_a_worker(store: Store, agenda: Agenda, tmp_path: Path) -> None:
     """Workers look by themselves: what is due is submitted and done."""
     agenda.keep_house(None)

@@ -6,6 +6,7 @@ Nothing here is measured against a clock: files are the library's bytes, or the 
 from __future__ import annotations
 
 import ast
+import datetime as dt
 import resource
 import subprocess
 import sys
@@ -33,8 +34,13 @@ import treefolio.jobs
 from treefolio.jobs.ledger.bench import Bench
 from treefolio.jobs.ledger.records import Work
 from treefolio.jobs.ledger.store import Store
+from treefolio.jobs.requests import Asked, Fetch, SweepRequest
 from treefolio.jobs.states import State
 from treefolio.sweep.warm import warm
+from treefolio.testing.redis import RedisServer
+from treefolio.testing.vendors.alpaca_wire import KEY, SECRET, AlpacaWire
+from treefolio.testing.vendors.served import made_up
+from treefolio.testing.vendors.server import VendorServer
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="limits and signals of Linux")
 
@@ -167,6 +173,38 @@ def test_the_network_is_cut(store: Store, snapshot: str, expected: dict[str, byt
             assert store.get(OWNER, job).state is State.RUNNING
             cable.cut.clear()
             whole(store, job, expected)
+
+
+# ---- the cache
+
+
+def test_redis_goes(store: Store, tmp_path: Path) -> None:
+    """A job whose prices are there does not notice; one that fetches some does so without the cache."""
+    served = made_up(("SPY", "BIL"), dt.date(2023, 1, 3), dt.date(2024, 12, 31))
+    tree = "name: Fetched\nvariables: {hot: 70}\ntree: {if: 'rsi(SPY, 5) > $hot', then: BIL, else: SPY}\n"
+    request = SweepRequest(strategy=tree, asked=Asked(fetch=Fetch(source="alpaca")), vary={"hot": "60:79:1"})
+    with (
+        RedisServer() as redis,
+        VendorServer(AlpacaWire(served), per_minute=10_000) as vendor,
+        workers(url_of(store), tmp_path) as house,
+    ):
+        house.start(
+            APCA_API_KEY_ID=KEY,
+            APCA_API_SECRET_KEY=SECRET,
+            TREEFOLIO_ALPACA_DATA_URL=vendor.url,
+            TREEFOLIO_REDIS_URL=redis.url,
+        )
+        job = store.submit(OWNER, request).id
+        until(lambda: store.get(OWNER, job).snapshot, "its prices")
+        with redis.client() as client:
+            assert client.dbsize() > 0
+        redis.kill()
+        first = ended(store, job)
+        other = ended(store, store.submit(OWNER, request).id)
+    assert (first.state, other.state) == (State.DONE, State.DONE)
+    assert first.snapshot == other.snapshot
+    files, again = files_of(store, first.id), files_of(store, other.id)
+    assert files["rows.parquet"] == again["rows.parquet"]
 
 
 # ---- the clock

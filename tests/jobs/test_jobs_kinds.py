@@ -45,7 +45,7 @@ from treefolio.jobs.settings import JobSettings
 from treefolio.jobs.states import ENDED, Event, State
 from treefolio.jobs.tables import chunks, strategies, strategy_versions
 from treefolio.jobs.vault import AlpacaKeys, Vault
-from treefolio.jobs.worker import Worker
+from treefolio.jobs.worker import Hand, Worker
 from treefolio.jobs.workshop import attending, data
 from treefolio.jobs.workshop.attending import Halted, LeftBehind, attended
 from treefolio.jobs.workshop.prices import Insisting
@@ -466,6 +466,25 @@ def test_the_end_of_a_sweep_is_stopped(
     assert hands.finish(job.id).state is State.DONE
     files = files_of(hands.store, job.id)
     assert {name: files[name] for name in expected} == expected
+
+
+def test_a_cancelled_job_is_let_go_before_the_next_beat(store: Store, home: Path, snapshot: str) -> None:
+    """However seldom it beats, a worker learns soon that its chunk is not wanted any more."""
+    hands = Hands(store, home, beat_s=3_600.0)
+    job = store.submit(OWNER, RunRequest(strategy=STRATEGY, asked=Asked(snapshot=snapshot)))
+    hand = hands.worker.hand = Hand(hands.claim(job.id), time.monotonic())
+    beating = threading.Thread(target=hands.worker.beat)
+    beating.start()
+    try:
+        until(lambda: store.workers()[0].chunk, "the only beat")
+        assert hands.worker.go_on()
+        store.ask(OWNER, job.id, Event.CANCEL)
+        until(lambda: hand.unwanted, "the worker to learn it")
+        assert not hands.worker.go_on()
+    finally:
+        hands.worker.hand = None
+        hands.worker.ended.set()
+        beating.join()
 
 
 # Import and purge.

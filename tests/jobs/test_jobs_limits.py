@@ -304,6 +304,29 @@ def test_megabytes(store: Store, snapshot: str, bench: Bench) -> None:
     store.submit(OWNER, run(snapshot))
 
 
+def test_megabytes_are_counted_at_once(store: Store, snapshot: str) -> None:
+    """Of four uploads that meet, as many are taken as there is room for."""
+    size = len(store.snapshot(OWNER, snapshot))
+    bound(store, megabytes=-(-size // 1_000_000) + 2)
+    refused: list[OverLimit] = []
+    together = threading.Barrier(4)
+
+    def upload(name: str) -> None:
+        together.wait()
+        try:
+            store.put_snapshot(OWNER, name, bytes(1_000_000))
+        except OverLimit as error:
+            refused.append(error)
+
+    threads = [threading.Thread(target=upload, args=(letter * 64,)) for letter in "abcd"]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sum(store.has_snapshot(OWNER, letter * 64) for letter in "abcd") == 2
+    assert len(refused) == 2
+
+
 def test_usage(store: Store, snapshot: str) -> None:
     """All limits, with what is used of them; a user without limits sees what is used."""
     store.settings = JobSettings(home=store.settings.home)

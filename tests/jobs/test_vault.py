@@ -271,6 +271,31 @@ def test_rotation_while_others_read_and_write(vault: Vault) -> None:
     assert vault.check() == Checked(kept=2, newest=2, broken=0)
 
 
+def test_two_rotations_at_once(vault: Vault) -> None:
+    """They come one after the other: neither drops the key that the other has just made."""
+    put(vault)
+    put(vault, BEN)
+    faults: list[Exception] = []
+    together = threading.Barrier(2)
+
+    def rotate() -> None:
+        for _ in range(8):
+            together.wait()
+            try:
+                vault.rotate()
+            except Exception as error:
+                faults.append(error)
+
+    threads = [threading.Thread(target=rotate) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert faults == []
+    assert vault.check() == Checked(kept=2, newest=2, broken=0)
+    assert len(vault.keyring.keys()) == 1
+
+
 def test_two_machines(server: PostgresServer, tmp_path: Path) -> None:
     """A worker elsewhere needs the same keys, and says so when it has none."""
     store = ledger(server, tmp_path)

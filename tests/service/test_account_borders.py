@@ -277,12 +277,12 @@ def test_nobody(inhabited: Served, described: dict[str, Any], made: dict[str, st
             assert answer.headers["WWW-Authenticate"] == "Bearer"
             if question.method != "HEAD":
                 assert answer.json()["code"] == "login", question.route
-        for path in ("/api/v1/none", "/", "/docs", "/api/v1/health/", "/api/v1//health", "/API/v1/health"):
+        for path in ("/api/v1/none", "/docs", "/api/v1/health/", "/api/v1//health", "/API/v1/health"):
             assert stranger.http.get(path).status_code == 401, path
 
 
 def test_no_route_is_hidden(server: PostgresServer, tmp_path: Path, described: dict[str, Any]) -> None:
-    """Beside those that are described there are the description, the page for people, and sockets.
+    """Beside those that are described there are the description, the page for people and the way to it, sockets.
 
     A socket is closed before it is open when nobody is logged in.
     """
@@ -295,9 +295,9 @@ def test_no_route_is_hidden(server: PostgresServer, tmp_path: Path, described: d
             assert opened(here.app, f"{API}{path}")["code"] == 4401
     paths = {each.path.removeprefix(API) for each in routes} - sockets
     known = {path.removeprefix(API) for path in described["paths"]}
-    assert paths - known == {"/openapi.json", "/welcome"}
+    assert paths - known == {"/", "/openapi.json", "/welcome"}
     without = {f"{API}{route.partition(' ')[2].partition('{')[0]}" for route in OPENLY}
-    assert {*OPEN, OPEN_TO_LOOK} == without | {f"{API}/openapi.json", "/welcome"}
+    assert {*OPEN, OPEN_TO_LOOK} == without | {"/", f"{API}/openapi.json", "/welcome"}
 
 
 def _within(routes: Iterable[Any]) -> Iterator[Any]:

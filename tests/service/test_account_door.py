@@ -9,7 +9,8 @@ from typing import Any
 import httpx
 import pytest
 from sqlalchemy import text
-from starlette.types import Receive, Scope, Send
+from starlette.exceptions import HTTPException
+from starlette.types import Message, Receive, Scope, Send
 
 from account_samples import House, Person, house, opened
 from treefolio.errors import DatabaseError, UsageError
@@ -20,7 +21,7 @@ from treefolio.service.door import Bounds, Door
 from treefolio.service.keepers import HouseKeeper, Keeper, Visit
 from treefolio.testing.postgres import PostgresServer
 
-BOUNDS = Bounds(json=1_000, files=1_000, files_at="/files/")
+BOUNDS = Bounds(json=1_000, strangers=1_000, together=4_000, files=1_000, files_at="/files/")
 PUBLIC = "https://treefolio.example.org"
 
 
@@ -116,6 +117,13 @@ def test_without_an_address_there_is_the_machine_alone() -> None:
     for headers in ({"host": ""}, {"host": "[::1"}, {"host": "example.org"}, {"origin": ""}):
         assert Address().stranger(headers, any_port=True) is not None
         assert Address().stranger(headers, any_port=False) is not None
+
+
+def test_what_links_begin_with() -> None:
+    """The public address; else where it was spoken to, which HTTP/1.0 may leave out."""
+    assert address_of(PUBLIC).base("127.0.0.1:8000") == PUBLIC
+    assert Address().base("localhost:8000") == "http://localhost:8000"
+    assert Address().base(None) == "http://127.0.0.1"
 
 
 @pytest.mark.parametrize(
@@ -310,6 +318,87 @@ def test_while_the_database_is_away() -> None:
     answer = asyncio.run(ask())
     assert (*said(answer), answer.headers["Retry-After"]) == (503, "database_away", "2")
     assert answer.headers["X-Request-ID"] == answer.json()["request_id"]
+
+
+class Reader:
+    """An application that reads the whole body, and answers when it may."""
+
+    def __init__(self) -> None:
+        self.go_on = asyncio.Event()
+        self.read: list[int] = []
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        del scope
+        taken, more = 0, True
+        try:
+            while more:
+                message = await receive()
+                taken, more = taken + len(message["body"]), message["more_body"]
+        except HTTPException as error:
+            await send({"type": "http.response.start", "status": error.status_code, "headers": []})
+        else:
+            self.read.append(taken)
+            await self.go_on.wait()
+            await send({"type": "http.response.start", "status": 200, "headers": []})
+        await send({"type": "http.response.body", "body": b""})
+
+
+async def sent(entry: Door, size: int, path: str = "/x", method: str = "POST") -> int:
+    """The status of a body of this many bytes, which does not say how long it is."""
+    told: list[Message] = []
+
+    async def receive() -> Message:
+        return {"type": "http.request", "body": b"x" * size, "more_body": False}
+
+    async def send(message: Message) -> None:
+        told.append(message)
+
+    scope = {"type": "http", "method": method, "path": path, "headers": [], "query_string": b""}
+    await entry(scope, receive, send)
+    return int(told[0]["status"])
+
+
+def test_long_bodies_have_a_bound_together() -> None:
+    """While some are in memory another one is sent away; short ones and files are not; then there is room."""
+    long = 3_000_000
+    bounds = Bounds(json=long, strangers=0, together=2 * long, files=long, files_at="/files/")
+
+    async def all_of_it() -> None:
+        reader = Reader()
+        entry = Door(reader, bounds=bounds, keeper=HouseKeeper(), seen=lambda *_: None)
+        first = [asyncio.ensure_future(sent(entry, long)) for _ in range(2)]
+        await asyncio.sleep(0)
+        assert reader.read == [long, long]
+        assert await sent(entry, long) == 503
+        others = [
+            asyncio.ensure_future(sent(entry, 1_000)),
+            asyncio.ensure_future(sent(entry, long, "/files/x", "PUT")),
+        ]
+        await asyncio.sleep(0)
+        assert reader.read[2:] == [1_000, long]
+        reader.go_on.set()
+        assert await asyncio.gather(*first, *others) == [200] * 4
+        assert entry.held == 0
+        assert await sent(entry, long) == 200
+
+    asyncio.run(all_of_it())
+
+
+def test_who_is_not_known_may_send_little(here: House, ann: Person) -> None:
+    """A login is short; who is known may send what a job takes."""
+    long = {"name": "ann", "password": "x" * 100_000}
+    assert said(here.person("nobody").post("/login", long)) == (413, "too_large")
+    assert said(ann.post("/jobs", {"kind": "x" * 100_000})) == (422, "invalid")
+
+
+def test_methods_that_nobody_knows_are_counted_as_one(here: House, admin: Person) -> None:
+    """Else each new word would be a figure that stays in memory."""
+    with here.browser() as browser:
+        for method in ("BREW", "PROPFIND"):
+            assert browser.request(method, "/api/v1/health").status_code == 405
+    figures = admin.get("/metrics").text
+    assert 'method="other"' in figures
+    assert "BREW" not in figures
 
 
 def test_identifying_is_one_query(here: House, ann: Person) -> None:

@@ -352,8 +352,7 @@ def test_who_is_let_in(server: PostgresServer, tmp_path: Path) -> None:
         bob = admin.invited(here.browser(), "bob")
         url = admin.post("/users", {"name": "eve"}).json()["url"]
         token = bob.token()
-        some = here.settings.model_copy(update={"allowed_users": " ann@EXAMPLE.org, carl "})
-        with served(here.store, tmp_path / "closed", some) as closed:
+        with served(here.database, tmp_path / "closed", allowed_users=" ann@EXAMPLE.org, carl ") as closed:
             for person, status in ((ann, 200), (bob, 401), (admin, 200)):
                 again = closed.person(person.name)
                 again.http.cookies.update(person.http.cookies)

@@ -166,7 +166,7 @@ def test_without_users(served: Served) -> None:
 def test_on_the_machine(
     capsys: pytest.CaptureFixture[str], inhabited: Served, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """`treefolio users`: add, link, list, tier, disable, enable; beside the service that runs."""
+    """`treefolio users`: add, link, list, tier, disable, enable; beside the service, and its user sees it."""
     monkeypatch.setenv("TREEFOLIO_HOME", str(inhabited.home))
     program = Program(capsys)
     added = program("users", "add", "fritz@example.org", "--tier", "paid", "--url", inhabited.url)
@@ -185,6 +185,15 @@ def test_on_the_machine(
         link = program("users", "link", fritz.name, "--url", "https://treefolio.example.org")
         assert link.out.splitlines()[-1].startswith("https://treefolio.example.org/welcome#")
         assert fritz.open_link(link.out.splitlines()[-1]).status_code == 200
+        acts = fritz.get("/audit").json()["acts"]
+        done = [(each["act"], each["what"]) for each in acts if each["what"].get("by") == "operator"]
+    assert done == [
+        ("link.made", {"by": "operator"}),
+        ("user.changed", {"by": "operator", "disabled": False}),
+        ("user.changed", {"by": "operator", "disabled": True}),
+        ("user.changed", {"by": "operator", "tier": "free"}),
+        ("user.made", {"by": "operator", "name": fritz.name, "administrator": False, "tier": "paid"}),
+    ]
 
 
 @pytest.mark.parametrize(

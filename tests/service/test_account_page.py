@@ -20,6 +20,12 @@ def here(server: PostgresServer, tmp_path_factory: pytest.TempPathFactory) -> It
         yield made
 
 
+def test_the_way_to_it(here: House) -> None:
+    """Who types the service's name alone comes to it."""
+    answer = here.browser().get("/", follow_redirects=False)
+    assert (answer.status_code, answer.headers["Location"]) == (303, "/welcome")
+
+
 def test_its_policy(here: House) -> None:
     """Allows the one script and the one style that stand in it, by their hashes, and nothing else."""
     answer = here.browser().get("/welcome")

@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
-from guard_samples import PASSWORD, Answering, refused
+from account_samples import PASSWORD, Answering, refused
 from treefolio.jobs import acts
 from treefolio.jobs.acts import Act
 from treefolio.service.settings import ServiceSettings

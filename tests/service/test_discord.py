@@ -12,7 +12,7 @@ import pytest
 from pydantic import SecretStr
 from sqlalchemy import delete, func, select, update
 
-from guard_samples import Answering, refused
+from account_samples import Answering, refused
 from treefolio.jobs.tables import crossings, identities, users
 from treefolio.service.settings import ServiceSettings
 from treefolio.testing.discord import CLIENT_ID, CLIENT_SECRET, DiscordServer, DiscordUser
@@ -87,6 +87,12 @@ def login(browser: httpx.Client) -> httpx.Response:
     return browser.get(leave(browser))
 
 
+def turned_away(answer: httpx.Response, why: str) -> None:
+    """It is a browser, so the page says why, in words of its own; there is no session."""
+    assert (answer.status_code, answer.headers["Location"]) == (303, f"/welcome?why={why}"), answer.text
+    assert "set-cookie" not in answer.headers
+
+
 def test_the_first_login(service: Answering, browser: httpx.Client) -> None:
     """Makes a user and begins a session; the next one is the same user's."""
     back = login(browser)
@@ -102,9 +108,11 @@ def test_the_first_login(service: Answering, browser: httpx.Client) -> None:
 
 
 def test_the_page_for_people(service: Answering, browser: httpx.Client) -> None:
-    """Has a link to it."""
-    page = browser.get(f"{service.origin}/welcome")
-    assert 'href="/api/v1/login/discord"' in page.text
+    """Has a link to it, and says why somebody was turned away."""
+    page = browser.get(f"{service.origin}/welcome").text
+    assert 'href="/api/v1/login/discord"' in page
+    for why in ("discord_refused", "discord_away", "not_allowed", "too_many", "database_away"):
+        assert f"  {why}: " in page
 
 
 def test_what_the_browser_is_given(browser: httpx.Client) -> None:
@@ -136,7 +144,7 @@ def test_with_a_public_address(server: PostgresServer, discord: DiscordServer, t
 def test_denied(browser: httpx.Client, discord: DiscordServer) -> None:
     """Who does not agree is not logged in, and may try again."""
     discord.denies = True
-    refused(login(browser), 401, "discord_refused")
+    turned_away(login(browser), "discord_refused")
     refused(browser.get("/session"), 401, "login")
     discord.denies = False
     assert login(browser).status_code == 303
@@ -149,7 +157,7 @@ def test_a_state_is_used_once(browser: httpx.Client, discord: DiscordServer) -> 
     assert browser.get(back).status_code == 303
     asked = len(discord.asked)
     browser.cookies.clear()
-    refused(browser.get(back, cookies=None, headers={"Cookie": _cookies(kept)}), 401, "discord_refused")
+    turned_away(browser.get(back, cookies=None, headers={"Cookie": _cookies(kept)}), "discord_refused")
     assert len(discord.asked) == asked
 
 
@@ -157,12 +165,12 @@ def test_another_browser(service: Answering, browser: httpx.Client) -> None:
     """Cannot finish what this one began: nobody can be logged in as somebody else by a link."""
     back = leave(browser)
     with service.stranger() as other, service.stranger() as third:
-        refused(other.get(back), 401, "discord_refused")
+        turned_away(other.get(back), "discord_refused")
         leave(third)
-        refused(third.get(back), 401, "discord_refused")
+        turned_away(third.get(back), "discord_refused")
         for each in (other, third):
             refused(each.get("/session"), 401, "login")
-    refused(browser.get(back), 401, "discord_refused")  # the third one's cookie was held against it
+    turned_away(browser.get(back), "discord_refused")  # the third one's cookie was held against it
 
 
 @pytest.mark.parametrize("state", ["", "x" * 43, "a\0b", "é" * 100, "x" * 2_000])
@@ -171,7 +179,7 @@ def test_a_wrong_state(browser: httpx.Client, discord: DiscordServer, state: str
     leave(browser)
     asked = len(discord.asked)
     answer = browser.get("/login/discord/callback", params={"code": "x", "state": state})
-    refused(answer, 401, "discord_refused")
+    turned_away(answer, "discord_refused")
     assert len(discord.asked) == asked
 
 
@@ -184,7 +192,7 @@ def test_another_code(service: Answering, browser: httpx.Client, discord: Discor
     for code in (stolen, stolen, "nonsense"):
         state = parse_qs(urlsplit(leave(browser)).query)["state"][0]
         answer = browser.get("/login/discord/callback", params={"code": code, "state": state})
-        refused(answer, 401, "discord_refused")
+        turned_away(answer, "discord_refused")
     assert list(service.accounts.users()) == []
 
 
@@ -193,7 +201,7 @@ def test_too_late(service: Answering, browser: httpx.Client) -> None:
     back = leave(browser)
     with service.store.engine.begin() as connection:
         connection.execute(update(crossings).values(until=func.now()))
-    refused(browser.get(back), 401, "discord_refused")
+    turned_away(browser.get(back), "discord_refused")
     leave(browser)
     with service.store.engine.begin() as connection:
         connection.execute(update(crossings).values(until=func.now()))
@@ -210,14 +218,14 @@ def test_discord_away(server: PostgresServer, tmp_path: Path) -> None:
             for fault in ("down", "garbage", "stranger", "slow"):
                 back = leave(browser)
                 discord.fault = fault
-                refused(browser.get(back), 503, "discord_away")
+                turned_away(browser.get(back), "discord_away")
                 refused(browser.get("/session"), 401, "login")
                 discord.fault = None
                 discord.release()
             assert login(browser).status_code == 303
             back = leave(browser)
             discord.__exit__(None, None, None)
-            assert refused(browser.get(back), 503, "discord_away")["hint"]
+            turned_away(browser.get(back), "discord_away")
             assert browser.get("/session").status_code == 200  # the login until then lasts
 
 
@@ -232,7 +240,7 @@ def test_the_list_of_users(server: PostgresServer, discord: DiscordServer, tmp_p
                 assert browser.get("/session").json()["name"] == name
         discord.person = DiscordUser(id="5", username="cleo")
         with service.stranger() as browser:
-            refused(login(browser), 403, "not_allowed")
+            turned_away(login(browser), "not_allowed")
             refused(browser.get("/session"), 401, "login")
         assert len(service.accounts.users()) == 2
 
@@ -266,7 +274,7 @@ def test_who_is_disabled(service: Answering, browser: httpx.Client) -> None:
     assert login(browser).status_code == 303
     service.accounts.change(browser.get("/session").json()["user"], disabled=True)
     refused(browser.get("/session"), 401, "login")
-    refused(login(browser), 403, "not_allowed")
+    turned_away(login(browser), "not_allowed")
     with service.store.engine.connect() as connection:
         assert connection.execute(select(func.count()).select_from(identities)).scalar_one() == 1
 
@@ -275,19 +283,20 @@ def test_without_discord(server: PostgresServer, tmp_path: Path) -> None:
     """There is no such login, and nothing else changes."""
     plain = ServiceSettings(users=True, rates=PLENTY)
     with Answering(server.database(), tmp_path / "home", plain) as service, service.stranger() as browser:
-        assert "discord" not in browser.get(f"{service.origin}/welcome").text.casefold()
+        assert "/login/discord" not in browser.get(f"{service.origin}/welcome").text
         refused(browser.get("/login/discord"), 404, "no_discord")
         refused(browser.get("/login/discord/callback", params={"code": "x"}), 404, "no_discord")
 
 
 def test_too_many(server: PostgresServer, discord: DiscordServer, tmp_path: Path) -> None:
-    """Of one address; the answer says when to come back."""
+    """Of one address."""
     few = settings(discord, rates={"login": 1})
     with Answering(server.database(), tmp_path / "home", few) as service, service.stranger() as browser:
         answers = [browser.get("/login/discord") for _ in range(5)]
-        assert [each.status_code for each in answers] == [303] * 4 + [429]
-        refused(answers[-1], 429, "too_many")
-        assert int(answers[-1].headers["Retry-After"]) >= 1
+        assert {urlsplit(each.headers["Location"]).netloc for each in answers[:4]} == {
+            urlsplit(discord.url).netloc
+        }
+        turned_away(answers[-1], "too_many")
 
 
 def _cookies(kept: dict[str, str]) -> str:

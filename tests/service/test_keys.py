@@ -10,7 +10,7 @@ from uuid import UUID
 import httpx
 import pytest
 
-from guard_samples import Answering, refused
+from account_samples import Answering, refused
 from treefolio.jobs.keyring import FILE, Keyring
 from treefolio.jobs.vault import AlpacaKeys, MassiveKey, Vault
 from treefolio.service.settings import ServiceSettings
@@ -50,7 +50,7 @@ def ben(service: Answering) -> Iterator[httpx.Client]:
 
 @pytest.fixture
 def vault(service: Answering) -> Vault:
-    return Vault(service.store.engine, Keyring(service.jobs))
+    return Vault(service.store.engine, Keyring(service.store.settings))
 
 
 @pytest.fixture(autouse=True)
@@ -119,16 +119,16 @@ def test_never_returned_never_logged(
             ann.get("/openapi.json"),
         ]
         vault.of(user(ann), AlpacaKeys, job=JOB)
-        (service.jobs.home / FILE).chmod(0o644)
+        (service.store.settings.home / FILE).chmod(0o644)
         try:
             answers += [ann.put("/keys/alpaca", json=ALPACA), ann.get("/keys")]
         finally:
-            (service.jobs.home / FILE).chmod(0o600)
+            (service.store.settings.home / FILE).chmod(0o600)
     assert [each.status_code for each in answers[1:8]] == [422, 422, 422, 422, 422, 400, 422]
     refused(answers[-2], 503, "vault")
     everything = "\n".join([caplog.text, *(each.text + str(each.headers) for each in answers)])
     said = everything.replace(f"body.AlpacaKeys.{SECRET}", "")
-    for value in (KEY_ID, SECRET, str(service.jobs.home)):
+    for value in (KEY_ID, SECRET, str(service.store.settings.home)):
         assert value not in said
 
 
@@ -168,7 +168,7 @@ def test_the_log_of_acts(ann: httpx.Client, ben: httpx.Client, vault: Vault) -> 
 def test_at_rest(service: Answering, ann: httpx.Client) -> None:
     """Not a word of them is in the files of the home folder."""
     ann.put("/keys/alpaca", json=ALPACA)
-    files = [each for each in Path(service.jobs.home).rglob("*") if each.is_file()]
+    files = [each for each in Path(service.store.settings.home).rglob("*") if each.is_file()]
     assert files
     for each in files:
         assert SECRET.encode() not in each.read_bytes()

@@ -56,6 +56,17 @@ def test_ten_thousand_rows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
     assert of_the_job == {"job.plan": 1, "job.finish": 1}
 
 
+def test_warnings_have_their_reason(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In words, where no form of lines is asked for."""
+    monkeypatch.delenv("TREEFOLIO_LOG", raising=False)
+    with lines():
+        logging.getLogger("treefolio.jobs").warning("chunk failed", extra={"reason": "no keys"})
+        logging.getLogger("treefolio.jobs").warning("late")
+    assert capsys.readouterr().err == "Warning: chunk failed: no keys\nWarning: late\n"
+
+
 def test_what_libraries_say(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
     """Has the same form, and nothing of ours is said twice; afterwards logging is as it was."""
     monkeypatch.setenv("TREEFOLIO_LOG", "info")

@@ -12,7 +12,7 @@ import httpx
 import pytest
 from starlette.requests import HTTPConnection
 
-from guard_samples import Answering, refused
+from account_samples import Answering, refused
 from treefolio.errors import UsageError
 from treefolio.service.callers import CALLER, THE_USER
 from treefolio.service.limits import COSTLY, Limits

@@ -13,8 +13,8 @@ import httpx
 import pytest
 from sqlalchemy import text
 
+from account_samples import Answering, refused
 from cli_samples import Program
-from guard_samples import Answering, refused
 from treefolio.client import Client
 from treefolio.jobs import requests
 from treefolio.jobs.agenda import Days
@@ -260,10 +260,13 @@ def test_verbs(
     job = str(client.submit(RunRequest(strategy=TREE, asked=Asked(snapshot=panel.content_hash)), panel).id)
     without = program("jobs", "schedule", job, "--at", "18:30")
     assert without.status != 0
-    assert "fetch" in without.err
+    assert "--source" in without.err
+    late = program("jobs", "schedule", job, "--at", "25:00", "--source", "synthetic")
+    assert (late.status, "Write it like 18:30" in late.err) == (2, True)
     made = program("jobs", "schedule", job[:8], "--at", "18:30", "--source", "synthetic", "--name", "night")
     assert (made.status, made.err) == (0, ""), made.err
     assert made.out.startswith("night is due 20")
+    assert made.out.endswith("18:30 New York\n")
     assert "night" in program("jobs", "schedules").out
     listed = json.loads(program("jobs", "schedules", "--json").out)["schedules"]
     assert [each["at"] for each in listed] == ["18:30"]
@@ -271,8 +274,12 @@ def test_verbs(
     assert wrong.status == 2
     assert "Did you mean night?" in wrong.err
     assert program("jobs", "unschedule", "night").status == 0
+    assert "No schedules" in program("jobs", "schedules").out
     assert client.schedules.all() == []
     assert "combinations today" in program("jobs", "usage").out
+    (tmp_path / "s.yaml").write_text(TREE, encoding="utf-8")
+    strange = program("jobs", "submit", "run", "s.yaml", "--synthetic", "--token", "tf_wrong")
+    assert (strange.status, "this token opens nothing" in strange.err) == (1, True)
     assert json.loads(program("jobs", "usage", "--json").out)["running"] == {"used": 1, "most": 2}
     assert "administrator" in program("jobs", "raise", job).err
     assert "Cancel it first" in program("jobs", "remove", job).err

@@ -1,4 +1,7 @@
-"""News of a job over a socket: the same as the stream of events, to the end; who goes away is let go."""
+"""News of a job over a socket: the same as the stream of events, to the end; who goes away is let go.
+
+Who may not be in any more is put out.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +10,7 @@ import json
 import socket
 import struct
 import threading
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from datetime import date
@@ -24,6 +27,7 @@ from starlette.requests import HTTPConnection
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import ClientConnection, connect
 
+from account_samples import House, Person, house
 from service_samples import Served, wait_for
 from treefolio.client import Client
 from treefolio.jobs.ledger.store import CHANNEL, Store
@@ -34,7 +38,7 @@ from treefolio.market import snapshots
 from treefolio.market.panel import Panel
 from treefolio.market.synthetic import synthetic_panel
 from treefolio.service.bell import Bell
-from treefolio.service.callers import owner
+from treefolio.service.callers import Admit, admission, owner
 from treefolio.service.entering import enter
 from treefolio.service.local import LOCAL
 from treefolio.service.routes import events
@@ -182,6 +186,15 @@ def who(connection: HTTPConnection) -> str:
     return connection.headers.get("x-user", LOCAL)
 
 
+def anybody() -> Admit:
+    """There is no door here."""
+
+    async def admit() -> None:
+        return None
+
+    return admit
+
+
 @pytest.fixture
 def address(small: Small) -> Iterator[str]:
     """Where news are told."""
@@ -197,6 +210,7 @@ def address(small: Small) -> Iterator[str]:
     app = FastAPI(lifespan=life)
     app.include_router(events.router(small))  # type: ignore[arg-type]
     app.dependency_overrides[owner] = who
+    app.dependency_overrides[admission] = anybody
     with socket.create_server(("127.0.0.1", 0)) as listening:
         answering = uvicorn.Server(uvicorn.Config(app, log_config=None, access_log=False))
         thread = threading.Thread(target=answering.run, args=([listening],))
@@ -253,3 +267,66 @@ def test_a_job_of_somebody_else(address: str, small: Small, waiting: UUID) -> No
     small.store.enter_user("eve")
     assert everything(watched(address, waiting, "eve")) == ([], events.UNKNOWN)
     assert not small.bell.waiting
+
+
+# Against a service of several users: what is open ends with the login or token that opened it.
+
+
+@pytest.fixture(scope="module")
+def here(server: PostgresServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
+    with house(server, tmp_path_factory.mktemp("house")) as made:
+        yield made
+
+
+@pytest.fixture
+def ann(here: House) -> Person:
+    """A user who has just come in."""
+    name = f"ann{uuid4().hex}"
+    link = here.accounts.link(here.accounts.enter(name).id)
+    person = here.person(name)
+    assert person.open_link(link.url(here.url)).status_code == 200
+    return person
+
+
+@pytest.fixture
+def hers(here: House, ann: Person, tmp_path: Path, sweep: SweepRequest, panel: Panel) -> UUID:
+    """A job of Ann's that no worker takes."""
+    name = snapshots.keep(panel, tmp_path)
+    here.store.put_snapshot(ann.id, name, snapshots.find(name, tmp_path).read_bytes())
+    return here.store.submit(ann.id, sweep).id
+
+
+def shut(here: House, ann: Person) -> dict[str, Callable[[], object]]:
+    """Ways to end what Ann has."""
+    return {
+        "logged out": lambda: ann.post("/logout"),
+        "disabled": lambda: here.accounts.change(ann.id, disabled=True),
+        "revoked": lambda: ann.delete(f"/tokens/{ann.get('/tokens').json()['tokens'][0]['id']}"),
+    }
+
+
+@pytest.mark.parametrize(
+    ("by", "how"), [("session", "logged out"), ("session", "disabled"), ("token", "revoked")]
+)
+def test_a_socket_ends_with_what_opened_it(here: House, ann: Person, hers: UUID, by: str, how: str) -> None:
+    """Nothing more is told, though the job goes on; the code says why."""
+    cookie = "; ".join(f"{name}={value}" for name, value in ann.http.cookies.items())
+    session = {"Cookie": cookie, "Origin": here.origin}
+    headers = session if by == "session" else {"Authorization": f"Bearer {ann.token('read')}"}
+    url = f"{here.url.replace('http://', 'ws://')}{API}/jobs/{hers}/socket"
+    with connect(url, additional_headers=headers, proxy=None) as connection:
+        assert [json.loads(connection.recv())["event"] for _ in range(2)] == ["state", "progress"]
+        shut(here, ann)[how]()
+        assert rest(connection) == ([], 4401)
+
+
+def test_a_stream_ends_with_what_opened_it(here: House, ann: Person, hers: UUID) -> None:
+    """And whoever asks again is told why."""
+    script = here.script(ann.token("read"))
+    with script.http.stream("GET", f"{API}/jobs/{hers}/events") as answer:
+        lines = answer.iter_lines()
+        assert next(line for line in lines if line.startswith("event:")) == "event: state"
+        shut(here, ann)["revoked"]()
+        here.store.ask(ann.id, hers, Event.CANCEL)
+        assert "cancelled" not in "".join(lines)
+    assert script.get(f"/jobs/{hers}/events").status_code == 401

@@ -16,6 +16,7 @@ from treefolio.service.table import (
     Wanted,
     file_name,
     find,
+    known,
     label,
     plain_rows,
     selected,
@@ -159,7 +160,14 @@ def test_columns() -> None:
     for wanted in ({"columns": ("hott",)}, {"sort": ("hott",)}):
         with pytest.raises(UsageError) as caught:
             page(**wanted)
-        assert caught.value.hint == "Did you mean hot?"
+        assert (caught.value.path, caught.value.hint) == (next(iter(wanted)), "Did you mean hot?")
+
+
+def test_a_dot_without_quotes() -> None:
+    """A condition on a handle that is not quoted says how it is written."""
+    with pytest.raises(UsageError) as caught:
+        known("c1", pl.DataFrame({"c1.window": [7]}), "where")
+    assert "need quotes" in str(caught.value.hint)
 
 
 def test_a_table_without_rows_yet() -> None:

@@ -8,14 +8,14 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
 import typer
-from typer import Option
 
 from treefolio.cli import show
 from treefolio.cli.flags import AsJson
-from treefolio.errors import DatabaseError, VaultError
+from treefolio.cli.stored import Home, opened_store
+from treefolio.errors import VaultError
 
 if TYPE_CHECKING:
     from treefolio.jobs.vault import Checked, Vault
@@ -25,10 +25,6 @@ app = typer.Typer(
     add_completion=False,
     rich_markup_mode=None,
 )
-Home = Annotated[
-    Path | None, Option("--home", metavar="DIR", help="That is served, when not [TREEFOLIO_HOME].")
-]
-_VARIABLE = "TREEFOLIO_SECRET_KEYS"
 
 
 @app.command("check")
@@ -69,12 +65,12 @@ def _rotate_environment(vault: Vault, before: Checked) -> None:
     keys = vault.keyring.keys()
     if len(keys) > 1 or before.newest < before.kept:
         count = vault.rotate()
-        show.say(f"{count} encrypted with the first key of {_VARIABLE}.")
+        show.say(f"{count} encrypted with the first key of {vault.keyring.place}.")
         show.say("Leave out the others now, everywhere, and start the service and its workers again.")
         return
     from treefolio.jobs.keyring import new_key  # noqa: PLC0415 - heavy
 
-    show.say(f"Nothing is changed yet: {_VARIABLE} has one key, and nothing else may write it.")
+    show.say(f"Nothing is changed yet: {vault.keyring.place} has one key, and nothing else may write it.")
     show.say("1. Put the key below before it, with a comma between, wherever it is set.")
     show.say("2. Start the service and its workers again, then `treefolio secrets rotate`.")
     show.say(new_key())
@@ -82,25 +78,9 @@ def _rotate_environment(vault: Vault, before: Checked) -> None:
 
 @contextmanager
 def _vault(home: Path | None) -> Iterator[Vault]:
-    """The vault in the database that is named, or in the one that runs for the home folder.
-
-    Raises:
-        DatabaseError: none runs, or its tables are of another version.
-    """
-    from treefolio.jobs.embedded import database_url  # noqa: PLC0415 - heavy
-    from treefolio.jobs.keyring import Keyring  # noqa: PLC0415 - with the others
-    from treefolio.jobs.ledger.store import open_store  # noqa: PLC0415 - with the others
-    from treefolio.jobs.settings import JobSettings  # noqa: PLC0415 - with the others
+    """The vault in the database of this machine's service. Raises DatabaseError."""
+    from treefolio.jobs.keyring import Keyring  # noqa: PLC0415 - heavy
     from treefolio.jobs.vault import Vault  # noqa: PLC0415 - with the others
 
-    settings = JobSettings() if home is None else JobSettings(home=home.expanduser().absolute())
-    store = open_store(database_url(settings), settings)
-    try:
-        if not store.ready():
-            raise DatabaseError(
-                "the database does not answer, or its tables are of another version",
-                hint="`treefolio serve` starts it, and brings its tables up to date.",
-            )
-        yield Vault(store.engine, Keyring(settings))
-    finally:
-        store.close()
+    with opened_store(home) as store:
+        yield Vault(store.engine, Keyring(store.settings))

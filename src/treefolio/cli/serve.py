@@ -48,8 +48,11 @@ def verb(
 
 def ready(found: Ready) -> None:
     """Says that jobs are taken."""
+    from treefolio.client import DEFAULT_URL  # noqa: PLC0415 - heavy
+
     count = found.workers
     show.say(f"Treefolio serves at {found.url} with {count} worker{'' if count == 1 else 's'}.")
     if found.link is not None:
         show.say(f"Begin as the administrator, within 24 hours: {found.link}")
-    show.say("`treefolio jobs submit sweep STRATEGY …` gives it work; Ctrl-C stops it.")
+    where = "" if found.url == DEFAULT_URL else f" --url {found.url}"
+    show.say(f"`treefolio jobs{where} submit sweep STRATEGY …` gives it work; Ctrl-C stops it.")

@@ -14,7 +14,7 @@ from typer import Argument, Option
 
 from treefolio.cli import show
 from treefolio.cli.flags import AsJson
-from treefolio.errors import DatabaseError
+from treefolio.cli.stored import Home, opened_store
 from treefolio.settings import PREFIX
 
 if TYPE_CHECKING:
@@ -26,9 +26,6 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 Name = Annotated[str, Argument(metavar="NAME", help="Of the user, such as ann or ann@example.org.")]
-Home = Annotated[
-    Path | None, Option("--home", metavar="DIR", help="That is served, when not [TREEFOLIO_HOME].")
-]
 Url = Annotated[
     str | None, Option("--url", metavar="URL", help="Of the service [TREEFOLIO_PUBLIC_URL, TREEFOLIO_URL].")
 ]
@@ -47,7 +44,9 @@ def add(
     base = _base(url)
     with _accounts(home) as accounts:
         user = accounts.enter(name, administrator=administrator, tier=tier)
-        _say_link(accounts.link(user.id), base)
+        made = accounts.link(user.id)
+        _note(accounts, "user.made", user, name=user.name, administrator=administrator, tier=tier)
+    _say_link(made, base)
     return 0
 
 
@@ -56,7 +55,9 @@ def link(name: Name, home: Home = None, url: Url = None) -> int:
     """Print another link for a user who has lost the password."""
     base = _base(url)
     with _accounts(home) as accounts:
-        _say_link(accounts.link(accounts.named(name).id), base)
+        made = accounts.link(accounts.named(name).id)
+        _note(accounts, "link.made", made.user)
+    _say_link(made, base)
     return 0
 
 
@@ -78,8 +79,7 @@ def listed(home: Home = None, as_json: AsJson = False) -> int:
 @app.command("disable")
 def disable(name: Name, home: Home = None) -> int:
     """Log a user out everywhere, and keep them out."""
-    with _accounts(home) as accounts:
-        found = accounts.change(accounts.named(name).id, disabled=True)
+    found = _change(home, name, disabled=True)
     show.say(f"{found.name} is logged out, and kept out; jobs go on.")
     return 0
 
@@ -87,8 +87,7 @@ def disable(name: Name, home: Home = None) -> int:
 @app.command("enable")
 def enable(name: Name, home: Home = None) -> int:
     """Let a user in again who was disabled."""
-    with _accounts(home) as accounts:
-        found = accounts.change(accounts.named(name).id, disabled=False)
+    found = _change(home, name, disabled=False)
     show.say(f"{found.name} may log in again.")
     return 0
 
@@ -100,36 +99,36 @@ def change_tier(
     home: Home = None,
 ) -> int:
     """Change how much of the workers a user gets."""
-    with _accounts(home) as accounts:
-        found = accounts.change(accounts.named(name).id, tier=tier)
+    found = _change(home, name, tier=tier)
     show.say(f"{found.name} is in the tier {found.tier}.")
     return 0
 
 
+def _change(home: Path | None, name: str, *, tier: str | None = None, disabled: bool | None = None) -> User:
+    """The user of this name, changed."""
+    with _accounts(home) as accounts:
+        found = accounts.change(accounts.named(name).id, tier=tier, disabled=disabled)
+        said = {"tier": tier} if disabled is None else {"disabled": disabled}
+        _note(accounts, "user.changed", found, **said)
+    return found
+
+
+def _note(accounts: Accounts, act: str, user: User, **what: object) -> None:
+    """Adds to the log of acts that it was done from here."""
+    from treefolio.jobs.acts import Act  # noqa: PLC0415 - heavy
+    from treefolio.service.audit.store import Audit  # noqa: PLC0415 - with the others
+
+    Audit(accounts.engine).note_operator(Act(act), user.id, **what)
+
+
 @contextmanager
 def _accounts(home: Path | None) -> Iterator[Accounts]:
-    """The accounts in the database that is named, or in the one that runs for the home folder.
-
-    Raises:
-        DatabaseError: none runs, or its tables are of another version.
-    """
-    from treefolio.jobs.embedded import database_url  # noqa: PLC0415 - heavy
-    from treefolio.jobs.ledger.store import open_store  # noqa: PLC0415 - with the others
-    from treefolio.jobs.settings import JobSettings  # noqa: PLC0415 - with the others
-    from treefolio.service.accounts.store import accounts_of  # noqa: PLC0415 - with the others
+    """The accounts in the database of this machine's service. Raises DatabaseError."""
+    from treefolio.service.accounts.store import accounts_of  # noqa: PLC0415 - heavy
     from treefolio.service.settings import ServiceSettings  # noqa: PLC0415 - with the others
 
-    settings = JobSettings() if home is None else JobSettings(home=home.expanduser().absolute())
-    store = open_store(database_url(settings), settings)
-    try:
-        if not store.ready():
-            raise DatabaseError(
-                "the database does not answer, or its tables are of another version",
-                hint="`treefolio serve --users` starts it, and brings its tables up to date.",
-            )
+    with opened_store(home) as store:
         yield accounts_of(store, ServiceSettings())
-    finally:
-        store.close()
 
 
 def _base(url: str | None) -> str:

@@ -15,6 +15,7 @@ is such a question too, because each submission has a key of its own.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import tempfile
 import time
@@ -118,6 +119,7 @@ class Client:
             self.transport.ask("HEAD", f"/snapshots/{name}")
         except ServiceError as error:
             if error.status != httpx.codes.NOT_FOUND:
+                self.transport.ask("GET", "/session")  # an answer to HEAD cannot say why
                 raise
             with tempfile.TemporaryDirectory(prefix="treefolio-upload-") as folder:
                 snapshots.keep(panel, Path(folder))
@@ -161,12 +163,13 @@ class Client:
         lost: float | None = None
         while True:
             try:
-                for event, data in self.transport.events(job):
-                    lost = None
-                    if event == "progress":
-                        yield (found := Progress.model_validate_json(data))
-                        if found.job.ended:
-                            return
+                with contextlib.closing(self.transport.events(job)) as events:
+                    for event, data in events:
+                        lost = None
+                        if event == "progress":
+                            yield (found := Progress.model_validate_json(data))
+                            if found.job.ended:
+                                return
             except (httpx.TransportError, Away):
                 pass
             lost = lost or time.monotonic()

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from uuid import UUID
 
-from treefolio.client.transport import Transport, read
+from treefolio.client.transport import Transport
 from treefolio.service.lists.models import Kind, Pasted, ValueList, ValueLists
 
 
@@ -18,8 +17,7 @@ class ListGroup:
 
     def add(self, name: str, text: str, *, kind: Kind | None = None) -> ValueList:
         """Keeps a list; its kind is found out when it is not given."""
-        body = json.dumps({"name": name, "text": text, "kind": kind})
-        return read(ValueList, self.transport.ask("POST", "/lists", content=body))
+        return self.transport.send(ValueList, "POST", "/lists", {"name": name, "text": text, "kind": kind})
 
     def all(self) -> Sequence[ValueList]:
         """All lists, by name."""
@@ -31,8 +29,8 @@ class ListGroup:
 
     def change(self, which: UUID, *, name: str | None = None, text: str | None = None) -> ValueList:
         """Another name, or other values of the same kind; None leaves it."""
-        body = json.dumps({"name": name, "text": text})
-        return read(ValueList, self.transport.ask("PATCH", f"/lists/{which}", content=body))
+        body = {"name": name, "text": text}
+        return self.transport.send(ValueList, "PATCH", f"/lists/{which}", body, repeat=True)
 
     def remove(self, which: UUID) -> None:
         """Removes a list."""
@@ -40,5 +38,4 @@ class ListGroup:
 
     def parse(self, text: str, *, kind: Kind | None = None) -> Pasted:
         """The values in a text, and all pieces of it that are none. Nothing is kept."""
-        body = json.dumps({"text": text, "kind": kind})
-        return read(Pasted, self.transport.ask("POST", "/lists/parse", content=body))
+        return self.transport.send(Pasted, "POST", "/lists/parse", {"text": text, "kind": kind}, repeat=True)

@@ -8,13 +8,12 @@ client.strategies.diff(kept.id, 1, 2).changes
 from __future__ import annotations
 
 import datetime as dt
-import json
 import uuid
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Literal
 from uuid import UUID
 
-from treefolio.client.transport import Transport, asked, read
+from treefolio.client.transport import Transport, asked
 from treefolio.errors import UsageError, did_you_mean
 from treefolio.service.strategies.models import (
     Difference,
@@ -69,13 +68,12 @@ class StrategyGroup:
             "note": note,
         }
         headers = {"Idempotency-Key": key or uuid.uuid4().hex}
-        answer = self.transport.ask("POST", "/strategies", headers=headers, content=json.dumps(body))
-        return read(Imported, answer)
+        return self.transport.send(Imported, "POST", "/strategies", body, headers=headers, repeat=True)
 
     def validate(self, text: str, *, file_name: str | None = None) -> Validation:
         """What a text holds, or all that is wrong with it. Nothing is kept."""
-        body = json.dumps({"text": text, "file_name": file_name})
-        return read(Validation, self.transport.ask("POST", "/strategies/validate", content=body))
+        body = {"text": text, "file_name": file_name}
+        return self.transport.send(Validation, "POST", "/strategies/validate", body, repeat=True)
 
     def list(
         self,
@@ -137,8 +135,7 @@ class StrategyGroup:
     ) -> Strategy:
         """Another name, folder or tags; None leaves it."""
         body = {"name": name, "folder": folder, "tags": None if tags is None else list(tags)}
-        answer = self.transport.ask("PATCH", f"/strategies/{strategy}", content=json.dumps(body))
-        return read(Strategy, answer)
+        return self.transport.send(Strategy, "PATCH", f"/strategies/{strategy}", body, repeat=True)
 
     def remove(self, strategy: UUID) -> None:
         """Removes a strategy with its versions and links."""
@@ -162,8 +159,7 @@ class StrategyGroup:
             expect: the newest version that is known here; a later one is a conflict.
         """
         body = {"text": text, "file_name": file_name, "note": note, "parent": parent, "expect": expect}
-        path = f"/strategies/{strategy}/versions"
-        return read(Imported, self.transport.ask("POST", path, content=json.dumps(body)))
+        return self.transport.send(Imported, "POST", f"/strategies/{strategy}/versions", body, repeat=True)
 
     def versions(self, strategy: UUID, *, limit: int = 100, offset: int = 0) -> Versions:
         """A page of the versions, the latest first."""
@@ -219,8 +215,8 @@ class StrategyGroup:
     ) -> MadeShare:
         """A link that shows a version, or always the newest one, to whoever has it."""
         moment = None if expires_at is None else expires_at.isoformat()
-        body = json.dumps({"version": version, "expires_at": moment})
-        return read(MadeShare, self.transport.ask("POST", f"/strategies/{strategy}/shares", content=body))
+        body = {"version": version, "expires_at": moment}
+        return self.transport.send(MadeShare, "POST", f"/strategies/{strategy}/shares", body)
 
     def shares(self, strategy: UUID) -> Sequence[Share]:
         """The links to a strategy, the latest first."""

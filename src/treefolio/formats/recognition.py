@@ -102,7 +102,11 @@ def text_of(path: Path, limits: Limits | None = None) -> str:
         with path.open("rb") as file:
             data = file.read(limits.bytes + 1)
     except OSError as error:
-        raise FormatError(f"the file cannot be read: {error.strerror or error}", source=str(path)) from error
+        raise FormatError(
+            f"the file cannot be read: {error.strerror or error}",
+            source=str(path),
+            hint=f"Name a file that is there, and that you may read; looked in {path.absolute().parent}.",
+        ) from error
     if len(data) > limits.bytes:
         raise _too_large(limits, str(path))
     return _decode(data, path.name)

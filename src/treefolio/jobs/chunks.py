@@ -90,7 +90,7 @@ class Workshop:
         """Cuts a space into ranges that take about as long as the settings say."""
         began = time.perf_counter()
         ready = self.ready(chunk, go_on)
-        wanted = int(self.settings.chunk_seconds * speed(ready))
+        wanted = int(self.settings.chunk_seconds * attended(lambda _: speed(ready), go_on))
         shared = -(-ready.size // (2 * max(1, self.bench.alive())))
         found = ranges(ready.size, min(wanted, shared, LARGEST))
         seconds = time.perf_counter() - began
@@ -213,7 +213,7 @@ class Workshop:
             priced, panel = self.priced(chunk, order, request, go_on)
             while len(self._ready) >= KEPT_JOBS:
                 self._ready.popitem(last=False)
-            found = make_ready(priced, panel)
+            found = attended(lambda _: make_ready(priced, panel), go_on)
         self._ready[chunk.job] = found
         if not go_on():
             raise Halted
@@ -266,7 +266,7 @@ def sweep_up(home: Path) -> None:
     mine = f"{socket.gethostname()}."
     for folder in (home / FOLDER).glob(f"{mine}*"):
         number = folder.name.removeprefix(mine).partition("-")[0]
-        if not (number.isdigit() and psutil.pid_exists(int(number))):
+        if number.isdigit() and not psutil.pid_exists(int(number)):
             shutil.rmtree(folder, ignore_errors=True)
 
 

@@ -1,7 +1,7 @@
-"""The end of a job: its final files, by the same code that a sweep of the command line ends with.
+"""The end of a job: its final files, by the same code that the command line ends with.
 
-The parts go to a folder as an interrupted sweep leaves it, and that sweep is continued: nothing is left to
-compute, so what is left is its end. Rows of ranges that were given up say why, as rows that fail do.
+The parts of a sweep go to a folder as an interrupted one leaves it, and that sweep is continued: nothing is
+left to compute, so what is left is its end. Rows of ranges that were given up say why, as rows that fail do.
 """
 
 from __future__ import annotations
@@ -14,8 +14,7 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
-from treefolio.jobs.ledger.bench import Figures
-from treefolio.jobs.ledger.records import Chunk
+from treefolio.jobs.ledger.records import Chunk, Figures
 from treefolio.jobs.requests import RunRequest, SweepRequest
 from treefolio.market.supply import Supplied
 from treefolio.metrics import COUNT

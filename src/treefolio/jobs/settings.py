@@ -34,13 +34,18 @@ class JobSettings(BaseSettings):
     chunk_pauses_s: tuple[float, ...] = Field(
         default=(1.0, 5.0),
         min_length=1,
-        description="Seconds until a chunk that failed is tried again, as JSON.",
+        description="Seconds until a chunk that failed is tried again, as JSON; a worker without work looks"
+        " for it every `TREEFOLIO_LOOK_S` only.",
     )
     beat_s: float = Field(default=2.0, gt=0, description="A worker says so often that it is there.")
     lease_s: float = Field(
         default=10.0, gt=0, description="A worker that was silent for so long loses its chunk."
     )
-    look_s: float = Field(default=5.0, gt=0, description="Workers look so often for chunks without a worker.")
+    look_s: float = Field(
+        default=5.0,
+        gt=0,
+        description="Workers look so often for chunks without a worker, and for those whose pause is over.",
+    )
     tiers: dict[str, float] = Field(
         default={"free": 1.0, "paid": 2.0}, description="Weight of each tier's users, as JSON."
     )

@@ -4,7 +4,8 @@
    as well, so a row that was put in another's place opens for nobody.
 2. A worker takes the keys that it needs with `Vault.of`; nothing else takes them out, and nothing logs them.
 3. `Vault.rotate` encrypts everything anew in one transaction. Meanwhile nobody writes with an old key, and
-   nobody reads with keys that were dropped: both hold a lock of the table while they look at the keyring.
+   nobody reads with keys that were dropped: both hold a lock of the table while they look at the keyring. Two
+   rotations at once come one after the other: neither drops the key that the other has just made.
 """
 
 from __future__ import annotations
@@ -29,6 +30,8 @@ from treefolio.jobs.ledger.transitions import reached
 from treefolio.jobs.tables import secrets
 
 _ENDS = 4
+_ROTATION = 7_336_453_658
+"""Of Postgres' advisory locks: rotations come one after the other, each until its file is written."""
 
 
 def _plain(value: SecretStr) -> SecretStr:
@@ -179,25 +182,27 @@ class Vault:
         Raises:
             VaultError: something opens with none of the keys. Nothing is changed, and no key is dropped.
         """
-        old = self.keyring.keys()
-        new = old[:1] if self.keyring.from_environment else (new_key(),)
-        if not self.keyring.from_environment:
-            self.keyring.write((*new, *old))
-        with reached(), self.engine.begin() as connection:
-            connection.execute(text("lock table secrets in exclusive mode"))
-            count = self._encrypt_anew(connection)
-        if not self.keyring.from_environment:
-            self.keyring.write(new)
-        return count
+        with reached(), self.engine.begin() as alone:
+            alone.execute(text("select pg_advisory_xact_lock(:key)"), {"key": _ROTATION})
+            if self.keyring.from_environment:
+                return self._encrypt_anew()
+            new, old = new_key(), self.keyring.keys()
+            self.keyring.write((new, *old))
+            count = self._encrypt_anew()
+            self.keyring.write((new,))
+            return count
 
-    def _encrypt_anew(self, connection: Connection) -> int:
-        box = self.keyring.box()
-        rows = connection.execute(select(secrets)).all()
-        for row in rows:
-            _opened(box, row)
-            here = (secrets.c.owner == row.owner, secrets.c.kind == row.kind)
-            connection.execute(update(secrets).where(*here).values(content=box.rotate(bytes(row.content))))
-        return len(rows)
+    def _encrypt_anew(self) -> int:
+        with self.engine.begin() as connection:
+            connection.execute(text("lock table secrets in exclusive mode"))
+            box = self.keyring.box()
+            rows = connection.execute(select(secrets)).all()
+            for row in rows:
+                _opened(box, row)
+                here = (secrets.c.owner == row.owner, secrets.c.kind == row.kind)
+                content = box.rotate(bytes(row.content))
+                connection.execute(update(secrets).where(*here).values(content=content))
+            return len(rows)
 
     def _require_keyring(self, connection: Connection) -> None:
         """Makes the first key, unless there is something already that other keys encrypted."""

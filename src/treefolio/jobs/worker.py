@@ -2,8 +2,8 @@
 
 1. The main thread runs Procrastinate's worker, which calls `Worker.take` on another thread for each chunk.
 2. `Worker.take` claims the chunk, has the `Workshop` do it, and says when it failed.
-3. A third thread beats: it tells the ledger that the worker is there, learns whether its chunk is still
-   wanted, and looks for chunks whose worker is gone.
+3. A third thread beats: it tells the ledger that the worker is there, and looks for chunks whose worker is
+   gone. More often than that it asks whether the worker's chunk is still wanted.
 4. A fourth one submits what is due on the agenda.
 
 A chunk that is not wanted any more, or takes too long, stops at the next block of rows. One that does not
@@ -47,6 +47,8 @@ GRACE_SECONDS = 3.0
 """What a chunk under way may still take when the worker is told to end; then it is handed back."""
 DEAF_SECONDS = 5.0
 """A chunk that does not stop within as long costs the process."""
+ASK_SECONDS = 0.5
+"""A worker that has a chunk asks so often whether it is still wanted."""
 _AGAIN_SECONDS = 0.5
 _MOMENT_SECONDS = 0.02
 _PASSING = (OutputError, DatabaseError, SourceAway)
@@ -212,8 +214,25 @@ class Worker:
             except DatabaseError as error:
                 log.warning("no database", extra={"action": "worker.no_database", "reason": error.message})
             self._hurry()
-            if self.ended.wait(self.settings.beat_s):
+            if self._ended_before(time.monotonic() + self.settings.beat_s):
                 return
+
+    def _ended_before(self, moment: float) -> bool:
+        """Waits until then, and asks meanwhile for the chunk; says whether the worker has ended."""
+        while (left := moment - time.monotonic()) > ASK_SECONDS:
+            if self.ended.wait(ASK_SECONDS):
+                return True
+            self._ask()
+        return self.ended.wait(max(left, 0.0))
+
+    def _ask(self) -> None:
+        """Learns whether the chunk under way is still wanted: it is not when its job is cancelled."""
+        hand = self.hand
+        if hand is not None and hand.unwanted is None:
+            with contextlib.suppress(DatabaseError):  # the beat says so
+                if not self.bench.wanted(hand.chunk):
+                    hand.unwanted = time.monotonic()
+        self._hurry()
 
     def keep_agenda(self) -> None:
         """Submits what is due, until the worker has ended: no beat waits for it."""
@@ -285,4 +304,4 @@ def overheard(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
 
 def said(error: TreefolioError) -> str:
     """An error in one line."""
-    return " ".join(str(error).split())
+    return " ".join(str(error).replace("\n  at ", ", at ").replace("\n", ". ").split())

@@ -56,6 +56,10 @@ class Address:
             return True
         return host is not None and _name(f"//{host}") in LOOPBACK and origin == f"http://{host}"
 
+    def base(self, host: str | None) -> str:
+        """What links begin with; `host` is where it was spoken to, which the door has looked at."""
+        return self.origin or f"http://{host or LOOPBACK[0]}"
+
     def _is_name(self, name: str) -> bool:
         return name in LOOPBACK or (bool(self.host) and name == self.host)
 

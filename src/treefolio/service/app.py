@@ -65,9 +65,15 @@ _ANY: Responses = {
     429: {"model": Problem, "description": "Too often; `Retry-After` says when to ask again."},
     503: {
         "model": Problem,
-        "description": "The database does not answer; `Retry-After` says when to ask again.",
+        "description": "The database is away, or much is being sent; `Retry-After` says when to ask again.",
     },
 }
+
+
+_STRANGERS = 64_000
+"""Bytes of a body, of who is not logged in: a name and a password."""
+_AT_ONCE = 4
+"""Bodies as long as may be that are in memory together."""
 
 
 def application(store: Store, dsn: str, folder: Path, settings: ServiceSettings) -> ASGIApp:
@@ -95,6 +101,8 @@ def application(store: Store, dsn: str, folder: Path, settings: ServiceSettings)
     figures = Figures(store)
     bounds = Bounds(
         json=settings.request_megabytes * MEGABYTE,
+        strangers=_STRANGERS,
+        together=_AT_ONCE * settings.request_megabytes * MEGABYTE,
         files=settings.upload_megabytes * MEGABYTE,
         files_at=f"{API}/snapshots/",
     )
@@ -116,6 +124,7 @@ def api(house: House, figures: Figures) -> FastAPI:
             with contextlib.suppress(asyncio.CancelledError):
                 await listening
 
+    count = counting(house.limits, proxies_of(house.settings.trusted_proxies))
     app = FastAPI(
         title="Treefolio",
         version=version("treefolio"),
@@ -125,7 +134,7 @@ def api(house: House, figures: Figures) -> FastAPI:
         redoc_url=None,
         lifespan=life,
         responses=_ANY,
-        dependencies=[Depends(counting(house.limits, proxies_of(house.settings.trusted_proxies)))],
+        dependencies=[Depends(count, scope="function")],  # it is over before the answer is sent
         generate_unique_id_function=_name,
     )
     problems.install(app)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Annotated
@@ -15,7 +16,12 @@ from treefolio.service.problems import Declined
 
 CALLER = "caller"
 """Where the door puts it in the scope of a request."""
-LOG_IN = "Log in, or send a token: `Authorization: Bearer tf_…`; the command line has TREEFOLIO_TOKEN."
+ADMIT = "admit"
+"""Where the door puts how it is asked again: a stream may last longer than the login that opened it."""
+LOG_IN = (
+    "Log in, or send a token: `Authorization: Bearer tf_…`; the command line has TREEFOLIO_TOKEN. "
+    "The page /welcome makes tokens."
+)
 
 
 class By(StrEnum):
@@ -70,6 +76,16 @@ def caller(connection: HTTPConnection) -> Caller:
     return found
 
 
+Admit = Callable[[], Awaitable[Caller | None]]
+"""Asks the door again who that is. Raises Declined when they may not be in any more, DatabaseError."""
+
+
+def admission(connection: HTTPConnection) -> Admit:
+    """How to find out, later, whether who asks now may still be in."""
+    found: Admit = connection.scope[ADMIT]
+    return found
+
+
 def owner(connection: HTTPConnection) -> str:
     """The user whose things are asked for."""
     return caller(connection).user
@@ -104,4 +120,5 @@ def in_person(connection: HTTPConnection) -> Caller:
 Owner = Annotated[str, Depends(owner)]
 Asking = Annotated[Caller, Depends(caller)]
 Administrator = Annotated[Caller, Depends(administrator)]
+Admission = Annotated[Admit, Depends(admission)]
 InPerson = Annotated[Caller, Depends(in_person)]

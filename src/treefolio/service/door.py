@@ -3,7 +3,8 @@
 * It gets an id, which the answer carries as ``X-Request-ID`` and every log line about it has.
 * A keeper says who asks, or that they may not come in: by its ``Host`` and ``Origin``, and where users log
   in by its session or token. A WebSocket is closed before it is open, with 4401 or 4403.
-* Its body may be no longer than its route allows, whatever ``Content-Length`` claims.
+* Its body may be no longer than its route allows, whatever ``Content-Length`` claims; who is not known may
+  send little, and all long ones that are in memory at the same time have a bound together.
 * Its time is counted, and answers say that they shall not be kept or guessed at by browsers.
 
 It is plain ASGI: streams pass through it as they come.
@@ -15,17 +16,18 @@ import logging
 import re
 import time
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from http import HTTPStatus
 
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from treefolio.errors import DatabaseError
-from treefolio.service.callers import CALLER
+from treefolio.service.callers import ADMIT, CALLER
 from treefolio.service.keepers import Keeper, Visit
-from treefolio.service.problems import Declined, away, refusal
+from treefolio.service.problems import Declined, away, closing, refusal
 
 log = logging.getLogger(__name__)
 
@@ -40,9 +42,9 @@ _ALWAYS = (
 )
 _SECURE = ((b"strict-transport-security", b"max-age=31536000"),)
 """Where users reach it by HTTPS."""
-_CLOSED = {401: 4401, 403: 4403}
-_TRY_LATER = 1013
-_LONGEST_REASON = 100
+_SHORT = 1_000_000
+"""Bytes: a body that is no longer is taken however many others there are."""
+_BUSY_SECONDS = 2
 
 Seen = Callable[[str, str, int, float], None]
 """Told of each request: method, route, status, seconds."""
@@ -50,16 +52,30 @@ Seen = Callable[[str, str, int, float], None]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Bounds:
-    """How long bodies may be, in bytes: of JSON, and of files under the paths that begin with `files_at`."""
+    """How long bodies may be, in bytes.
+
+    Attributes:
+        json: of what is read as a whole.
+        strangers: of that, when nobody knows who sends it.
+        together: of all that are read as a whole at the same time.
+        files: under the paths that begin with `files_at`; they go to the disk as they come.
+    """
 
     json: int
+    strangers: int
+    together: int
     files: int
     files_at: str
 
     def of(self, scope: Scope) -> int:
-        """Of this request."""
-        upload = scope["method"] == "PUT" and scope["path"].startswith(self.files_at)
-        return self.files if upload else self.json
+        """Of this request, once it is known who sends it."""
+        if scope.get(CALLER) is None:
+            return self.strangers
+        return self.files if self.is_file(scope) else self.json
+
+    def is_file(self, scope: Scope) -> bool:
+        """The body goes to the disk as it comes."""
+        return scope["method"] == "PUT" and str(scope["path"]).startswith(self.files_at)
 
 
 class TooLong(HTTPException):
@@ -69,14 +85,23 @@ class TooLong(HTTPException):
         super().__init__(413, f"the body is longer than {limit:,} bytes")
 
 
+class TooMuch(HTTPException):
+    """There are as many long bodies in memory as there may be."""
+
+    def __init__(self) -> None:
+        busy = "too much is being sent at once; ask again in a moment"
+        super().__init__(503, busy, headers={"Retry-After": str(_BUSY_SECONDS)})
+
+
 class Door:
-    """See the module."""
+    """See the module. held: bytes of bodies that are in memory now."""
 
     def __init__(self, app: ASGIApp, *, bounds: Bounds, keeper: Keeper, seen: Seen) -> None:
         self.app = app
         self.bounds = bounds
         self.keeper = keeper
         self.seen = seen
+        self.held = 0
         self.always = (*_ALWAYS, *(_SECURE if keeper.address.secure else ()))
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -90,17 +115,20 @@ class Door:
         if visit.socket:
             await self.open_socket(scope, visit, receive, send)
             return
-        passage = _Passage(scope, receive, send, limit=self.bounds.of(scope), always=self.always)
+        passage = _Passage(self, scope, receive, send)
         began = time.perf_counter()
         try:
             await self.pass_on(scope, visit, passage)
         finally:
+            self.held -= passage.held
             route = getattr(scope.get("route"), "path", "unknown")
             self.seen(scope["method"], route, passage.status, time.perf_counter() - began)
 
     async def pass_on(self, scope: Scope, visit: Visit, passage: _Passage) -> None:
         """To the application, unless it may not come in or says that it is too long."""
-        refused = _too_long(visit, passage.limit) or await self.refused(scope, visit)
+        refused = await self.refused(scope, visit)
+        passage.limit = self.bounds.of(scope)
+        refused = refused or _too_long(visit, passage.limit)
         if refused is None:
             await self.app(scope, passage.receive, passage.send)
         else:
@@ -114,11 +142,12 @@ class Door:
             await self.app(scope, receive, send)
             return
         await receive()  # that it wants to be opened
-        code = _CLOSED.get(refused.status, _TRY_LATER)
-        await send({"type": "websocket.close", "code": code, "reason": refused.message[:_LONGEST_REASON]})
+        code, reason = closing(refused)
+        await send({"type": "websocket.close", "code": code, "reason": reason})
 
     async def refused(self, scope: Scope, visit: Visit) -> Declined | None:
         """Why this request may not come in; None when it may, and then the scope says who asks."""
+        scope[ADMIT] = partial(self.keeper.admit, visit)
         try:
             scope[CALLER] = await self.keeper.admit(visit)
         except Declined as error:
@@ -131,23 +160,29 @@ class Door:
 class _Passage:
     """One request on its way: counts its body, notes its status, adds headers to its answer."""
 
-    def __init__(
-        self, scope: Scope, receive: Receive, send: Send, *, limit: int, always: Sequence[tuple[bytes, bytes]]
-    ) -> None:
+    def __init__(self, door: Door, scope: Scope, receive: Receive, send: Send) -> None:
+        self.door = door
         self.request_id: str = scope["request_id"]
-        self.always = always
+        self.is_file = door.bounds.is_file(scope)
         self._receive = receive
         self._send = send
-        self.limit = limit
+        self.limit = 0
         self.taken = 0
+        self.held = 0
         self.status = 0
 
     async def receive(self) -> Message:
-        """The next piece of the body. Raises TooLong."""
+        """The next piece of the body. Raises TooLong, TooMuch."""
         message = await self._receive()
-        self.taken += len(message.get("body", b""))
+        piece = len(message.get("body", b""))
+        self.taken += piece
         if self.taken > self.limit:
             raise TooLong(self.limit)
+        if not self.is_file:
+            self.held += piece
+            self.door.held += piece
+            if self.taken > _SHORT and self.door.held > self.door.bounds.together:
+                raise TooMuch
         return message
 
     async def send(self, message: Message) -> None:
@@ -155,7 +190,7 @@ class _Passage:
         if message["type"] == "http.response.start":
             self.status = message["status"]
             own = {name.lower() for name, _ in message["headers"]}
-            extra = [(HEADER.lower().encode(), self.request_id.encode()), *self.always]
+            extra = [(HEADER.lower().encode(), self.request_id.encode()), *self.door.always]
             if self.status == HTTPStatus.UNAUTHORIZED:
                 extra.append((b"www-authenticate", b"Bearer"))
             kept = [*message["headers"], *(pair for pair in extra if pair[0] not in own)]

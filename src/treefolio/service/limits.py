@@ -45,6 +45,9 @@ COSTLY: Mapping[tuple[str, str], str] = {
     ("POST", "/strategies/{strategy}/versions"): "check",
     ("GET", "/strategies/{strategy}/versions/{number}/convert"): "check",
     ("GET", "/strategies/{strategy}/versions/{number}/inspect"): "check",
+    ("GET", "/strategies/{strategy}/diff"): "check",
+    ("POST", "/lists"): "check",
+    ("PATCH", "/lists/{list}"): "check",
     ("POST", "/lists/parse"): "check",
     ("GET", "/shared/{secret}"): "check",
 }

@@ -16,6 +16,7 @@ from anyio.to_thread import run_sync
 
 from treefolio.errors import DatabaseError
 from treefolio.jobs.ledger.records import Milestone
+from treefolio.service.callers import Admit
 from treefolio.service.house import House
 from treefolio.service.models import Answer, End, Event, Progress
 from treefolio.service.routes.jobs import progress_of
@@ -36,17 +37,20 @@ class News:
     data: Answer
 
 
-async def news(house: House, owner: str, job: UUID, after: int) -> AsyncIterator[News]:
+async def news(house: House, owner: str, job: UUID, after: int, admit: Admit) -> AsyncIterator[News]:
     """The milestones with larger numbers than ``after``, progress, and the end.
 
+    Each look asks the door again, so nobody learns more than `_LOOK_SECONDS` after a login or token ended.
+
     Raises:
-        NoSuchJob: there is none of this owner, or none any more.
+        NoSuchJob: there is none of this owner, or none any more. Declined: the login or token has ended.
     """
     first = True
     with house.bell.waiter(str(job)) as rung:
         while True:
             rung.clear()
             try:
+                await admit()
                 found, progress = await run_sync(_look, house, owner, job, after)
             except DatabaseError:
                 await asyncio.sleep(_AWAY_SECONDS)

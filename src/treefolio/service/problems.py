@@ -71,8 +71,13 @@ _STATUS_CODES: Mapping[int, str] = {
     405: "method",
     413: "too_large",
     415: "media_type",
+    503: "busy",
 }
 _DATABASE_AWAY_SECONDS = 2
+_CLOSED: Mapping[int, int] = {401: 4401, 403: 4403}
+TRY_LATER = 1013
+"""Closes a socket while the database does not answer."""
+_LONGEST_REASON = 100
 
 
 class Declined(TreefolioError):  # noqa: N818 - it is what happened, not a fault
@@ -131,6 +136,11 @@ def refusal(request_id: str, error: Declined) -> JSONResponse:
         hint=error.hint,
         headers={} if error.retry_after is None else {"Retry-After": str(error.retry_after)},
     )
+
+
+def closing(error: Declined) -> tuple[int, str]:
+    """The code and the reason with which a socket is closed."""
+    return _CLOSED.get(error.status, TRY_LATER), error.message[:_LONGEST_REASON]
 
 
 def away(error: Exception) -> Declined:

@@ -215,11 +215,16 @@ class Serving:
         """A link for the first administrator; None when there is one, or nobody logs in."""
         if not self.wish.users or self.store is None:
             return None
-        from treefolio.service.accounts.store import accounts_of  # noqa: PLC0415 - heavy
+        from treefolio.jobs.acts import Act  # noqa: PLC0415 - heavy
+        from treefolio.service.accounts.store import accounts_of  # noqa: PLC0415 - with the others
+        from treefolio.service.audit.store import Audit  # noqa: PLC0415 - with the others
 
         settings = ServiceSettings()
         link = accounts_of(self.store, settings).first_link()
-        return None if link is None else link.url(address_of(settings.public_url).origin or self.address)
+        if link is None:
+            return None
+        Audit(self.store.engine).note_operator(Act.LINK_MADE, link.user.id)
+        return link.url(address_of(settings.public_url).origin or self.address)
 
     def start_answering(self) -> None:
         """Starts the process that answers requests, on the socket that stays here."""

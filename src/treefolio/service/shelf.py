@@ -8,6 +8,7 @@ is lost is made again, and what was not looked at longest goes first.
 from __future__ import annotations
 
 import contextlib
+import os
 import shutil
 import threading
 from collections import OrderedDict
@@ -89,7 +90,10 @@ class Shelf:
         found = self.store.get(owner, job)
         if found.kind != "sweep":
             raise Declined(
-                f"a {found.kind} has no rows", code="no_rows", status=409, hint="Its files have its result."
+                f"a {found.kind} has no rows",
+                code="no_rows",
+                status=409,
+                hint="Its files have its result: `treefolio jobs export`.",
             )
         if found.state in _WITHOUT:
             raise Declined(
@@ -101,14 +105,15 @@ class Shelf:
         return found
 
     def _whole(self, owner: str, job: Job) -> Table:
-        known = self.open.get(job.id)
-        if known is not None:
-            self.open.move_to_end(job.id)
-            return known
+        with self.lock:
+            if job.id in self.open:
+                self.open.move_to_end(job.id)
+                return self.open[job.id]
         path = self.folder / str(job.id) / _MAPPED
-        if not path.exists():
-            self._map_whole(owner, job, path)
-        rows = pl.read_ipc(path)
+        try:
+            rows = pl.read_ipc(path)
+        except FileNotFoundError:
+            rows = self._map_whole(owner, job, path)
         made = Table(
             rows=rows,
             numbers=pl.int_range(rows.height, eager=True),
@@ -120,11 +125,12 @@ class Shelf:
             self.open[job.id] = made
             while len(self.open) > _OPEN:
                 self.open.popitem(last=False)
-        path.parent.touch()
+        with contextlib.suppress(FileNotFoundError):  # it may have made room for others
+            os.utime(path.parent)
         return made
 
-    def _map_whole(self, owner: str, job: Job, path: Path) -> None:
-        """Makes the mapped file of all rows; the parts' files are not needed any more. Raises OutputError."""
+    def _map_whole(self, owner: str, job: Job, path: Path) -> pl.DataFrame:
+        """All rows, whose mapped file is made; those of parts are not needed any more. Raises OutputError."""
         folder = path.parent
         packed, partial = folder / WHOLE, folder / f".{_MAPPED}"
         shutil.rmtree(folder, ignore_errors=True)
@@ -136,7 +142,9 @@ class Shelf:
             pl.scan_parquet(packed).sink_ipc(partial, compression="uncompressed", maintain_order=True)
             packed.unlink()
             partial.replace(path)
+            rows = pl.read_ipc(path)
         self._make_room(folder)
+        return rows
 
     def _parts(self, owner: str, job: Job) -> Table:
         folder = self.folder / str(job.id)

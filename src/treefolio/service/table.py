@@ -28,6 +28,7 @@ _WORDS = frozenset({"and", "between", "false", "in", "is", "like", "not", "null"
 _SPELLING = (
     'Write it like: max_drawdown < 0.3 and sharpe > 1. Columns with a dot need quotes: "c12.window" = 10.'
 )
+_ALL = "A page without `columns` names them all, as `treefolio jobs rows ID --json` does."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,7 +101,7 @@ def _ordered(table: pl.DataFrame, kept: pl.Series, wanted: Wanted, *, most: int 
     """These positions in their order; of a long table only the first, ``most`` or more."""
     if not wanted.sort:
         return kept
-    keys = [known(name.removeprefix("-"), table) for name in wanted.sort]
+    keys = [known(name.removeprefix("-"), table, "sort") for name in wanted.sort]
     falling = [_falls(name) for name in wanted.sort]
     ordered = table.select(list(dict.fromkeys(keys)))[kept].with_columns(kept.alias("\0place"))
     if most is not None:
@@ -166,7 +167,8 @@ def _require_plain(where: str, table: pl.DataFrame) -> None:
 def known(name: str, table: pl.DataFrame, path: str = "columns") -> str:
     """The column's name. Raises UsageError when there is none."""
     if name not in table.columns:
-        shown = did_you_mean(name, table.columns) or "A page without `columns` shows them all."
+        dotted = path == "where" and any(each.startswith(f"{name}.") for each in table.columns)
+        shown = _SPELLING if dotted else did_you_mean(name, table.columns) or _ALL
         hint = LATER if name in JUDGED else shown
         raise UsageError(f"unknown column {name!r}", path=path, hint=hint)
     return name

@@ -33,6 +33,10 @@ class Whence:
     request_id: str
 
 
+OPERATOR = Whence(who=None, address="", request_id="")
+"""Whoever runs the service, on its machine: asks the database itself, and is none of the users."""
+
+
 def proxies_of(text: str) -> tuple[Network, ...]:
     """The addresses and networks in a setting. Raises UsageError."""
     try:

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import httpx
 import pytest
 
-from guard_samples import Answering
+from account_samples import Answering
 from treefolio.client import Client
 from treefolio.service.settings import RATES, ServiceSettings
 from treefolio.testing.postgres import PostgresServer

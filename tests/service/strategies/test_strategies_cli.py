@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 from strategies_cases import FILES, HOT, HOTTER
 
+from account_samples import Answering
 from cli_samples import Called, Program, write_prices
-from guard_samples import Answering
 from treefolio.client import Client
 from treefolio.service.strategies.models import Strategy
 

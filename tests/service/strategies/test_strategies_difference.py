@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from strategies_cases import HOT, HOTTER
 
-from guard_samples import refused
+from account_samples import refused
 from treefolio import formats
 from treefolio.client import Client
 from treefolio.service.strategies.difference import MOST_CHANGES, changes, text_difference

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 from strategies_cases import HOT
 
+from account_samples import Answering
 from cli_samples import Program, write_prices
-from guard_samples import Answering
 from treefolio.client import Client
 
 PAGE = (Path(__file__).parents[3] / "docs" / "service.md").read_text(encoding="utf-8")

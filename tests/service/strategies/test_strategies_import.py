@@ -12,8 +12,8 @@ import httpx
 import pytest
 from strategies_cases import FILES, HOT
 
+from account_samples import refused
 from cli_samples import Program
-from guard_samples import refused
 from treefolio import formats
 from treefolio.client import Client, ServiceError
 from treefolio.errors import FormatError

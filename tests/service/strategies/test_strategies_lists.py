@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from sqlalchemy import text
 from strategies_cases import HOT
 
-from guard_samples import Answering, refused
+from account_samples import Answering, refused
 from treefolio.client import Client, ServiceError
 from treefolio.jobs.requests import Asked, RunRequest, SweepRequest, to_json
 from treefolio.market.panel import Panel

@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy import text
 from strategies_cases import HOT, HOTTER
 
-from guard_samples import Answering, refused
+from account_samples import Answering, refused
 from treefolio.client import Client
 from treefolio.service.strategies.models import Strategy
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from uuid import UUID
 
 import httpx
@@ -12,9 +13,12 @@ from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 from strategies_cases import FILES, HOT, HOTTER
 
-from guard_samples import Answering, refused
+from account_samples import Answering, refused
 from treefolio.client import Client, ServiceError
+from treefolio.errors import OverLimit
 from treefolio.service.strategies.models import Strategy
+from treefolio.service.strategies.reading import content_of
+from treefolio.service.strategies.store import StrategyStore
 
 
 @pytest.fixture
@@ -237,3 +241,30 @@ def test_the_same_key_of_two_users(client: Client, ben: httpx.Client) -> None:
     theirs = ben.post("/strategies", json={"text": HOTTER}, headers={"Idempotency-Key": "both"})
     assert (ours.new, theirs.status_code) == (True, 201)
     assert ben.delete(f"/strategies/{theirs.json()['strategy']['id']}").status_code == 204
+
+
+def test_texts_take_room(here: Answering, ann: httpx.Client, client: Client, hot: Strategy) -> None:
+    """Of the megabytes of their user; where there is none left nothing is added, and what is there stays."""
+    owner = str(ann.get("/session").json()["user"])
+    settings = here.store.settings.model_copy(update={"limit_megabytes": {"free": 4}})
+    store = StrategyStore(here.store.engine, settings)
+    long = replace(content_of(HOTTER, None), original=b"x" * 3_000_000)
+    before = client.usage().megabytes.used or 0
+    kept = store.add(owner, long).strategy
+    assert (client.usage().megabytes.used or 0) - before in (3, 4)
+    for add in (lambda: store.add(owner, long), lambda: store.add_version(owner, hot.id, long)):
+        with pytest.raises(OverLimit, match="strategies are kept") as caught:
+            add()
+        assert caught.value.limit == "megabytes"
+    assert store.add_version(owner, hot.id, content_of(HOT, None)).new is False
+    assert client.strategies.versions(hot.id).total == 1
+    client.strategies.remove(kept.id)
+    assert store.add_version(owner, hot.id, long).new is True
+
+
+def test_its_end_is_noted(client: Client, ann: httpx.Client) -> None:
+    """In the log of acts, with which one it was."""
+    made = client.strategies.add(HOT).strategy
+    client.strategies.remove(made.id)
+    latest = ann.get("/audit", params={"limit": 1}).json()["acts"][0]
+    assert (latest["act"], latest["what"]) == ("strategy.removed", {"strategy": str(made.id)})

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from typing import TYPE_CHECKING, Annotated
+from zoneinfo import ZoneInfo
 
 from typer import Argument, Context, Option
 
@@ -18,6 +20,10 @@ if TYPE_CHECKING:
 
     from treefolio.client import Client
     from treefolio.service.schedules.models import Schedule
+
+_TIME = re.compile(r"([01][0-9]|2[0-3]):[0-5][0-9]")
+_NEW_YORK = ZoneInfo("America/New_York")
+"""Days and times of a schedule are New York's, whatever the clock here."""
 
 Which = Annotated[str, Argument(metavar="NAME", help="Of the schedule, or its id.")]
 
@@ -41,6 +47,8 @@ def schedule(
     """Ask again what a job was asked, each night, on prices that the service fetches then."""
     from treefolio.jobs.agenda import Days  # noqa: PLC0415 - heavy
 
+    if not _TIME.fullmatch(at):
+        raise UsageError(f"--at {at!r} is no time of day", hint="Write it like 18:30, in New York's time.")
     if feed is not None and source is None:
         raise UsageError("--feed is of a source", hint="Add --source, or leave it out.")
     days = Days.DAILY if daily else Days.SESSIONS
@@ -61,7 +69,10 @@ def schedules(context: Context, service: Service, as_json: AsJson = False) -> in
 
         sys.stdout.write(Schedules(schedules=list(found)).model_dump_json(indent=2) + "\n")
         return 0
-    headings = ("schedule", "kind", "due next", "last job", "")
+    if not found:
+        show.say("No schedules; `treefolio jobs schedule ID --at 18:30` makes one.")
+        return 0
+    headings = ("schedule", "days", "due next", "last job", "")
     show.plain_table(headings, [_line(each) for each in found], left=len(headings))
     return 0
 
@@ -91,8 +102,8 @@ def _meant(text: str, client: Client) -> UUID:
 def _line(each: Schedule) -> tuple[str, ...]:
     due = _when(each.next_at) if each.enabled else "rests"
     last = "" if each.last_job is None else str(each.last_job)
-    return each.name, each.kind, due, last, each.last_reason or ""
+    return each.name, each.days, due, last, each.last_reason or ""
 
 
 def _when(moment: dt.datetime | None) -> str:
-    return "never" if moment is None else moment.astimezone().strftime("%Y-%m-%d %H:%M")
+    return "never" if moment is None else moment.astimezone(_NEW_YORK).strftime("%Y-%m-%d %H:%M New York")

@@ -53,7 +53,10 @@ def finish(job: Job) -> int:
             hint=f"The others are there: `treefolio jobs export {job.id} --out DIR`.",
         )
     why = f": {job.reason}" if job.reason else ""
-    raise RunError(f"{job.id} is {job.state}{why}", hint="Submit it again when you like.")
+    raise RunError(
+        f"{job.id} is {job.state}{why}",
+        hint="Submit it again when the reason is gone." if why else "Submit it again when you like.",
+    )
 
 
 def _took(job: Job) -> str:
@@ -70,8 +73,14 @@ def _bar() -> Iterator[Callable[[Progress], None]]:
         return
     from rich.progress import BarColumn, MofNCompleteColumn, TextColumn  # noqa: PLC0415
     from rich.progress import Progress as Display  # noqa: PLC0415
+    from rich.table import Column  # noqa: PLC0415
 
-    columns = (BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[said]}"))
+    whole, wrapped = Column(no_wrap=True), Column()  # in a narrow window the words give way, not the count
+    columns = (
+        BarColumn(),
+        MofNCompleteColumn(table_column=whole),
+        TextColumn("{task.fields[said]}", table_column=wrapped),
+    )
     with Display(*columns, console=show.err(), transient=True) as display:
         task = display.add_task("", total=None, said="")
 

@@ -31,6 +31,12 @@ def verb(
     if as_json:
         sys.stdout.write(found.model_dump_json(indent=2) + "\n")
         return 0
+    if not found.strategies:
+        asked = folder is not None or tag or search
+        show.say(
+            "No such strategies." if asked else "No strategies; `treefolio strategies add FILE` keeps one."
+        )
+        return 0
     headings = ("strategy", "name", "folder", "tags", "imported", "versions")
     show.plain_table(headings, [_line(each) for each in found.strategies], left=5)
     more = found.total - len(found.strategies)

@@ -7,6 +7,7 @@ firings that were missed while nobody looked, the latest is made up for.
 
 from __future__ import annotations
 
+import contextlib
 import datetime as dt
 import logging
 import uuid
@@ -22,6 +23,7 @@ from treefolio.errors import NoSuchJob, Refused
 from treefolio.jobs import agenda, requests
 from treefolio.jobs.agenda import Days, Timing
 from treefolio.jobs.ledger import limits, retention
+from treefolio.jobs.ledger.clock import now
 from treefolio.jobs.ledger.records import HOUSE, Schedule
 from treefolio.jobs.ledger.submitting import submit
 from treefolio.jobs.ledger.transitions import reached
@@ -107,12 +109,14 @@ class Agenda:
             ours = select(schedules).where(schedules.c.owner == HOUSE).with_for_update()
             there = {row.name: row for row in connection.execute(ours)}
             for name, row in there.items():
-                if name not in wanted or row.request != requests.to_json(wanted[name][0]):
+                request, timing = wanted.get(name, (None, None))
+                if request is None or (row.request, _timing(row)) != (requests.to_json(request), timing):
                     connection.execute(delete(schedules).where(schedules.c.id == row.id))
                 else:
                     del wanted[name]
             for name, (request, timing) in wanted.items():
-                _make(connection, HOUSE, name, request, timing)
+                with contextlib.suppress(Refused):  # another process that begins now was quicker
+                    _make(connection, HOUSE, name, request, timing)
 
     def fire(self) -> int:
         """Submits what is due; says how many were."""
@@ -134,7 +138,7 @@ class Agenda:
             row = connection.execute(due).one_or_none()
             if row is None:
                 return False
-            moment = agenda.latest_at(_timing(row), row.next_at, _now(connection))
+            moment = agenda.latest_at(_timing(row), row.next_at, now(connection))
             values = self._fired(connection, row, moment)
             values |= {"last_at": moment, "next_at": _next(connection, _timing(row))}
             _set(connection, row.id, values)
@@ -181,13 +185,7 @@ def _make(
 
 
 def _next(connection: Connection, timing: Timing) -> dt.datetime | None:
-    return agenda.next_at(timing, _now(connection))
-
-
-def _now(connection: Connection) -> dt.datetime:
-    """By the database's clock: no other one counts."""
-    now: dt.datetime = connection.execute(select(func.now())).scalar_one()
-    return now
+    return agenda.next_at(timing, now(connection))
 
 
 def _set(connection: Connection, schedule: UUID, values: Mapping[str, object]) -> None:

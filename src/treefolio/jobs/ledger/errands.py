@@ -11,16 +11,15 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Connection, Engine, func, select, update
+from sqlalchemy import Engine, func, select, update
 from sqlalchemy.dialects import postgresql
 
 from treefolio.errors import NoSuchJob
 from treefolio.jobs.ledger import retention
-from treefolio.jobs.ledger.bench import own
+from treefolio.jobs.ledger.attempts import stays_wanted
 from treefolio.jobs.ledger.records import HOUSE, Chunk
-from treefolio.jobs.ledger.transitions import locked, reached, tell
-from treefolio.jobs.states import WORKING, State
-from treefolio.jobs.tables import chunks, jobs, snapshots, strategies, strategy_versions
+from treefolio.jobs.ledger.transitions import reached, tell
+from treefolio.jobs.tables import jobs, snapshots, strategies, strategy_versions
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,7 +64,7 @@ class Errands:
         """
         statement = postgresql.insert(snapshots).values(hash=name, content=content)
         with reached(), self.engine.begin() as connection:
-            if not _valid(connection, chunk):
+            if not stays_wanted(connection, chunk):
                 return False
             retention.needing(connection)
             connection.execute(statement.on_conflict_do_nothing())
@@ -80,7 +79,7 @@ class Errands:
     def tell_progress(self, chunk: Chunk, done: int, total: int) -> bool:
         """A job in one piece has done so much. False: the attempt is not valid any more."""
         with reached(), self.engine.begin() as connection:
-            if not _valid(connection, chunk):
+            if not stays_wanted(connection, chunk):
                 return False
             values = {"rows_done": done, "rows_total": total}
             connection.execute(update(jobs).where(jobs.c.id == chunk.job).values(**values))
@@ -100,11 +99,3 @@ class Errands:
         query = select(func.unnest(strategy_versions.c.tickers)).join(found, here).distinct()
         with reached(), self.engine.connect() as connection:
             return sorted(connection.execute(query).scalars())
-
-
-def _valid(connection: Connection, chunk: Chunk) -> bool:
-    """The chunk is still this attempt's, and its job wanted; both stay so until the transaction ends."""
-    row = locked(connection, chunk.job)
-    if row is None or row.state not in (*WORKING, State.PAUSING):
-        return False
-    return bool(connection.execute(select(func.count()).select_from(chunks).where(*own(chunk))).scalar_one())

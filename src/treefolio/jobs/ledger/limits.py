@@ -12,7 +12,7 @@ from enum import StrEnum
 from typing import NoReturn
 from uuid import UUID
 
-from sqlalchemy import Connection, Date, cast, func, select, update
+from sqlalchemy import Connection, Date, cast, func, select, text, update
 from sqlalchemy.dialects import postgresql
 
 from treefolio.errors import OverLimit
@@ -21,9 +21,22 @@ from treefolio.jobs.ledger import tickets
 from treefolio.jobs.ledger.records import Usage
 from treefolio.jobs.settings import JobSettings
 from treefolio.jobs.states import ENDED, State
-from treefolio.jobs.tables import files, jobs, parts, schedules, snapshot_owners, snapshots, usage_days, users
+from treefolio.jobs.tables import (
+    files,
+    jobs,
+    parts,
+    schedules,
+    snapshot_owners,
+    snapshots,
+    strategies,
+    strategy_versions,
+    usage_days,
+    users,
+)
 
 MEGABYTE = 1_000_000
+_COUNTED = 7_336_453
+"""Of Postgres' advisory locks, with an owner's number."""
 RESTING = (*ENDED, State.PAUSED)
 """Jobs in these states make room for others of their owner."""
 
@@ -137,11 +150,12 @@ def require_room(connection: Connection, settings: JobSettings, owner: str, more
     limit = most(settings, tier_of(connection, owner), Limit.MEGABYTES)
     if limit is None:
         return
+    _one_by_one(connection, owner)
     used = stored(connection, owner)
     if used + more > limit * MEGABYTE or used >= limit * MEGABYTE:
         _over(
             Limit.MEGABYTES,
-            f"{used / MEGABYTE:,.0f} MB of prices and results are kept; at most {limit:,} MB may be",
+            f"{used / MEGABYTE:,.0f} MB of prices, results and strategies are kept; {limit:,} MB may be",
             round(used / MEGABYTE),
             limit,
             "Remove jobs that are not needed: `treefolio jobs remove ID`.",
@@ -151,6 +165,7 @@ def require_room(connection: Connection, settings: JobSettings, owner: str, more
 def require_schedule(connection: Connection, settings: JobSettings, owner: str) -> None:
     """Nothing, when the owner may have one schedule more. Raises OverLimit."""
     limit = most(settings, tier_of(connection, owner), Limit.SCHEDULES)
+    _one_by_one(connection, owner)
     used = _schedules(connection, owner)
     if limit is not None and used >= limit:
         _over(
@@ -160,6 +175,12 @@ def require_schedule(connection: Connection, settings: JobSettings, owner: str) 
             limit,
             "Remove one first: `treefolio jobs unschedule ID`.",
         )
+
+
+def _one_by_one(connection: Connection, owner: str) -> None:
+    """Until the end of the transaction nobody else counts what this owner has, to add to it."""
+    query = text("select pg_advisory_xact_lock(:space, hashtext(:owner))")
+    connection.execute(query, {"space": _COUNTED, "owner": owner})
 
 
 def _full_day(connection: Connection, owner: str, count: int, limit: int) -> NoReturn:
@@ -195,7 +216,7 @@ def combinations(request: requests.Request) -> int:
 
 
 def stored(connection: Connection, owner: str) -> int:
-    """Bytes of the owner's prices and results."""
+    """Bytes of the owner's prices, results and strategies."""
     size = func.coalesce(func.sum(func.length(snapshots.c.content)), 0)
     found = connection.execute(
         select(size)
@@ -206,6 +227,9 @@ def stored(connection: Connection, owner: str) -> int:
         size = func.coalesce(func.sum(func.length(table.c.content)), 0)
         query = select(size).join_from(table, jobs, jobs.c.id == table.c.job).where(jobs.c.owner == owner)
         found += connection.execute(query).scalar_one()
+    texts = func.octet_length(strategy_versions.c.text) + func.octet_length(strategy_versions.c.original)
+    query = select(func.coalesce(func.sum(texts), 0)).join_from(strategy_versions, strategies)
+    found += connection.execute(query.where(strategies.c.owner == owner)).scalar_one()
     return int(found)
 
 

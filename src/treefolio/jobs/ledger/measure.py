@@ -9,7 +9,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Double, Row, cast, func, select, tuple_
 
-from treefolio.jobs.ledger.bench import ago, silent_for
+from treefolio.jobs.ledger.clock import ago, alive
 from treefolio.jobs.ledger.records import ChunkState, Hand, Job, Progress, Work
 from treefolio.jobs.states import WORKING, State
 from treefolio.jobs.tables import chunks, jobs, users, workers
@@ -144,10 +144,8 @@ def _ahead(connection: Connection, job: Job, lease_s: float) -> tuple[int | None
             jobs.c.state.in_(WORKING) | (jobs.c.finished_at > ago(_REMEMBERED_S)),
         )
     ).scalar()
-    alive = connection.execute(
-        select(func.count()).select_from(workers).where(~silent_for(lease_s))
-    ).scalar_one()
-    starts = None if each_takes is None or not alive else (chunks_before + others) * float(each_takes) / alive
+    hands = alive(connection, lease_s)
+    starts = None if each_takes is None or not hands else (chunks_before + others) * float(each_takes) / hands
     return many + others, starts
 
 

@@ -100,6 +100,21 @@ class Chunk:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Figures:
+    """What the ranges of a sweep took.
+
+    Attributes:
+        execution, plan: seconds of work, over all workers.
+        span: seconds from the first range's beginning to the last one's end.
+    """
+
+    execution: float
+    plan: float
+    span: float
+    chunks: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Hand:
     """A worker that has a chunk of a job.
 
@@ -187,7 +202,7 @@ class WorkerSeen:
     """A worker, as its last beat said.
 
     Attributes:
-        chunk: what it has now, as ``JOB/WORK/NUMBER``.
+        chunk: what it has now, as ``JOB/WORK/NUMBER/ATTEMPT``.
         alive: its last beat is younger than a lease.
     """
 

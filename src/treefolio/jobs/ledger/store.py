@@ -18,7 +18,7 @@ from sqlalchemy.exc import DBAPIError
 from treefolio.errors import NoSuchJob, Refused
 from treefolio.jobs import migrations
 from treefolio.jobs.ledger import limits, retention, submitting, tickets
-from treefolio.jobs.ledger.bench import silent_for
+from treefolio.jobs.ledger.clock import silent_for
 from treefolio.jobs.ledger.measure import depth, measured
 from treefolio.jobs.ledger.records import File, Job, Milestone, Part, Progress, Usage, WorkerSeen
 from treefolio.jobs.ledger.transitions import CHANNEL, happen, locked, reached
@@ -49,7 +49,12 @@ def engine_of(url: str, *, connections: int = 10) -> Engine:
     if scheme in ("postgres", "postgresql"):
         url = f"postgresql+psycopg://{rest}"
     made = create_engine(
-        url, pool_size=connections, max_overflow=0, pool_pre_ping=True, connect_args=PATIENCE
+        url,
+        pool_size=connections,
+        max_overflow=0,
+        pool_pre_ping=True,
+        hide_parameters=True,  # errors are logged, and parameters are hashes of passwords, strategies, keys
+        connect_args=PATIENCE,
     )
     event.listen(made, "before_cursor_execute", _in_bytes)
     return made

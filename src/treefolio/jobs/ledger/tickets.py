@@ -20,6 +20,7 @@ from procrastinate.manager import JobManager
 from sqlalchemy import Connection, bindparam, exists, func, select, text, update
 
 from treefolio.jobs import fairness
+from treefolio.jobs.ledger.clock import now
 from treefolio.jobs.settings import JobSettings
 from treefolio.jobs.states import WORKING
 from treefolio.jobs.tables import chunks, jobs, users
@@ -40,7 +41,7 @@ def alone(connection: Connection) -> None:
 def enqueue(connection: Connection, job: UUID, settings: JobSettings) -> None:
     """Gives the job's waiting chunks their places behind all that its owner has waiting."""
     alone(connection)
-    now = _now(connection)
+    time = _time(connection)
     owner = connection.execute(
         select(users.c.id, users.c.tier, users.c.served, jobs.c.priority)
         .join(jobs, jobs.c.owner == users.c.id)
@@ -51,7 +52,7 @@ def enqueue(connection: Connection, job: UUID, settings: JobSettings) -> None:
         .where(chunks.c.job == job, chunks.c.state == "waiting")
         .order_by(chunks.c.number)
     ).all()
-    found = fairness.places(now, owner.served, len(waiting), settings.tiers.get(owner.tier, 1.0))
+    found = fairness.places(time, owner.served, len(waiting), settings.tiers.get(owner.tier, 1.0))
     connection.execute(update(users).where(users.c.id == owner.id).values(served=found.served))
     put(connection, waiting, found.tags, owner.priority)
 
@@ -80,8 +81,7 @@ def put(
         return
     earliest = None
     if pause_seconds:
-        now: dt.datetime = connection.execute(select(func.now())).scalar_one()
-        earliest = now + dt.timedelta(seconds=pause_seconds)
+        earliest = now(connection) + dt.timedelta(seconds=pause_seconds)
     tasks = [
         Task(
             id=None,
@@ -159,7 +159,7 @@ def reprioritise(connection: Connection, job: UUID, priority: int) -> None:
         )
 
 
-def _now(connection: Connection) -> int:
+def _time(connection: Connection) -> int:
     """Virtual time. It begins anew when nobody waits."""
     open_ = exists().where(
         chunks.c.job == jobs.c.id,

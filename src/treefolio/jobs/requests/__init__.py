@@ -195,7 +195,9 @@ def from_json(data: Mapping[str, Any]) -> Request:
     try:
         found: Request = KINDS[data["kind"]].read(data)
     except (KeyError, TypeError, ValueError) as error:
-        raise UsageError(f"the request cannot be read: {error}", hint="docs/api.md shows one.") from None
+        raise UsageError(
+            f"the request cannot be read: {error}", hint="GET /api/v1/openapi.json describes one."
+        ) from None
     return found
 
 

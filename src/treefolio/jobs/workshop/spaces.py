@@ -19,8 +19,7 @@ import polars as pl
 from treefolio.errors import RunError
 from treefolio.jobs import requests
 from treefolio.jobs.conclusion import conclude_sweep, conclude_walk, part_name
-from treefolio.jobs.ledger.bench import Figures
-from treefolio.jobs.ledger.records import Chunk
+from treefolio.jobs.ledger.records import Chunk, Figures
 from treefolio.jobs.requests import Backtest, SweepRequest, WalkForwardRequest
 from treefolio.jobs.workshop.attending import GoOn, Halted
 from treefolio.market.panel import Panel

@@ -22,6 +22,7 @@ from treefolio.service.models import API
 from treefolio.service.problems import Declined
 
 OPEN = (
+    "/",
     f"{API}/health",
     f"{API}/links",
     f"{API}/login",

@@ -94,5 +94,5 @@ def shown(user: store.User) -> User:
 
 def linked(link: store.Link, house: House, request: Request) -> Link:
     """A link as the service shows it."""
-    base = house.address.origin or f"http://{request.headers['host']}"
+    base = house.address.base(request.headers.get("host"))
     return Link(user=shown(link.user), url=link.url(base), expires_at=link.expires_at)

@@ -12,10 +12,9 @@ import re
 from pathlib import Path
 
 from fastapi import APIRouter, Response
+from fastapi.responses import RedirectResponse
 
 _FILE = Path(__file__).with_name("welcome.html")
-
-
 _LOG_IN = "<button>Log in</button>\n"
 _DISCORD = '<a href="/api/v1/login/discord">Log in with Discord</a>\n'
 
@@ -27,6 +26,11 @@ def router(*, discord: bool) -> APIRouter:
     if discord:
         content = content.replace(_LOG_IN, _LOG_IN + _DISCORD)
     policy = policy_of(content)
+
+    @routes.get("/", include_in_schema=False)
+    def front() -> Response:
+        """Where somebody begins who types the service's name."""
+        return RedirectResponse("/welcome", status_code=303)
 
     @routes.get("/welcome", include_in_schema=False)
     def welcome() -> Response:

@@ -201,7 +201,7 @@ class Accounts:
         chosen = found.name if name is None else names.plain(name)
         handle = names.handle_of(chosen)
         if not self.is_allowed(handle, administrator=found.administrator):
-            raise _not_allowed(chosen)
+            raise not_allowed(chosen)
         require_good(password, chosen)
         values = {"password": self.passwords.hash(password), "name": chosen, "handle": handle}
         with reached(), self.engine.begin() as connection:
@@ -231,7 +231,7 @@ class Accounts:
                 hint="Try again, or ask an administrator for a link.",
             )
         if not self.is_allowed(found.handle, administrator=found.administrator):
-            raise _not_allowed(found.name)
+            raise not_allowed(found.name)
         if self.passwords.is_outdated(found.password):
             statement = update(users).where(users.c.id == found.id, users.c.password == found.password)
             with reached(), self.engine.begin() as connection:
@@ -315,7 +315,8 @@ def _taken(name: str) -> Declined:
     )
 
 
-def _not_allowed(name: str) -> Declined:
+def not_allowed(name: str) -> Declined:
+    """The list of users keeps them out."""
     return Declined(
         f"this service is not open to {name}",
         code="not_allowed",

@@ -33,7 +33,7 @@ class ActDone(Answer):
     name: str | None = Field(description="The user's name; null when the user is gone.")
     act: str
     what: dict[str, Any]
-    address: str = Field(description="From where it was asked; empty for what a worker did.")
+    address: str = Field(description="From where it was asked; empty for what a worker or the operator did.")
     request_id: str = Field(description="Lines of the service's log have it too.")
 
 

@@ -12,7 +12,7 @@ from treefolio.jobs import acts
 from treefolio.jobs.acts import Act, Said
 from treefolio.jobs.ledger.transitions import reached
 from treefolio.jobs.tables import audit, users
-from treefolio.service.whence import Whence
+from treefolio.service.whence import OPERATOR, Whence
 
 
 class Audit:
@@ -45,6 +45,10 @@ class Audit:
                 address=whence.address,
                 request_id=whence.request_id,
             )
+
+    def note_operator(self, act: Act, user: str, **what: object) -> None:
+        """Adds a line about a user: whoever runs the service did it, on its machine."""
+        self.note(None, act, OPERATOR, who=user, what={"by": "operator", **what})
 
     @contextlib.contextmanager
     def _own(self) -> Iterator[Connection]:

@@ -7,4 +7,6 @@
 3. `provider` exchanges the code for a token and asks who that is. The token is forgotten at once.
 4. Who comes for the first time becomes a user called ``NAME@discord``, when the list of users allows that.
    From then on Discord's id says who it is, whatever they call themselves.
+
+Who may not come in is sent to the page for people with a word that says why: this is a browser.
 """

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Annotated
 
 from fastapi import APIRouter, Header, Query, Request
 from fastapi.responses import RedirectResponse
 
+from treefolio.errors import DatabaseError
 from treefolio.jobs.acts import Act
 from treefolio.service.accounts.cookie import Cookie
 from treefolio.service.accounts.managing import accounts_of
@@ -16,7 +18,7 @@ from treefolio.service.discord.provider import Discord, discord_of
 from treefolio.service.discord.store import LASTS, PROVIDER, Crossings, Identities
 from treefolio.service.house import House, Responses
 from treefolio.service.models import API, Problem
-from treefolio.service.problems import Declined
+from treefolio.service.problems import Declined, away
 from treefolio.service.whence import From, Whence
 
 PATH = "/login/discord"
@@ -24,7 +26,6 @@ AFTER = "/welcome"
 """Where the browser is sent in the end."""
 _COOKIE = "treefolio_discord"
 _NONE: Responses = {404: {"model": Problem, "description": "Nobody logs in here with Discord."}}
-_REFUSED: Responses = {401: {"model": Problem, "description": "It was not begun here, or not confirmed."}}
 Word = Annotated[str | None, Query(max_length=2_000)]
 
 
@@ -36,9 +37,10 @@ def router(house: House) -> APIRouter:
     @routes.get(PATH, status_code=303, response_class=RedirectResponse)
     def discord(request: Request, whence: From) -> RedirectResponse:
         """Sends the browser to Discord, from where it comes back."""
-        return crossing.away(request, whence)
+        provider = crossing.provider()
+        return _told(lambda: crossing.away(provider, request, whence))
 
-    @routes.get(f"{PATH}/callback", status_code=303, response_class=RedirectResponse, responses=_REFUSED)
+    @routes.get(f"{PATH}/callback", status_code=303, response_class=RedirectResponse)
     def discord_callback(
         request: Request,
         whence: From,
@@ -48,12 +50,27 @@ def router(house: House) -> APIRouter:
     ) -> RedirectResponse:
         """Where Discord sends the browser back: begins a session, whose cookie the answer has."""
         provider = crossing.provider()
-        with tried(house, whence, by=PROVIDER):
-            user = crossing.back(provider, request, whence, code=code, state=state)
-        house.audit.note(None, Act.LOGIN, whence, what={"by": PROVIDER}, who=user.id)
-        return crossing.begin(user, request, agent)
+
+        def enter() -> RedirectResponse:
+            with tried(house, whence, by=PROVIDER):
+                user = crossing.back(provider, request, whence, code=code, state=state)
+            house.audit.note(None, Act.LOGIN, whence, what={"by": PROVIDER}, who=user.id)
+            return crossing.begin(user, request, agent)
+
+        return _told(enter)
 
     return routes
+
+
+def _told(act: Callable[[], RedirectResponse]) -> RedirectResponse:
+    """Where it sends the browser; when it is refused, to the page, with one of our own words for why."""
+    try:
+        return act()
+    except DatabaseError as error:
+        refused = away(error)
+    except Declined as error:
+        refused = error
+    return RedirectResponse(f"{AFTER}?why={refused.code}", status_code=303)
 
 
 class _Crossing:
@@ -64,9 +81,8 @@ class _Crossing:
         self.crossings = Crossings(house.store.engine)
         self.cookie = Cookie(secure=house.address.secure)
 
-    def away(self, request: Request, whence: Whence) -> RedirectResponse:
+    def away(self, provider: Discord, request: Request, whence: Whence) -> RedirectResponse:
         """To Discord, with a cookie that brings this browser back. Raises Declined."""
-        provider = self.provider()
         self.house.limits.login(name=None, address=whence.address)
         made = self.crossings.begin()
         url = provider.departure(made.state, made.verifier, self._return(request))
@@ -120,8 +136,7 @@ class _Crossing:
 
     def _return(self, request: Request) -> str:
         """Where Discord sends the browser back: an address that the door has looked at."""
-        base = self.house.address.origin or f"http://{request.headers['host']}"
-        return f"{base}{API}{PATH}/callback"
+        return f"{self.house.address.base(request.headers.get('host'))}{API}{PATH}/callback"
 
 
 def _refused(message: str) -> Declined:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-import hashlib
 import secrets
 from dataclasses import dataclass
 
@@ -12,7 +11,8 @@ from sqlalchemy import Engine, delete, func, insert, select, text
 from treefolio.jobs.ledger.transitions import reached
 from treefolio.jobs.tables import crossings, identities
 from treefolio.service.accounts.names import handle_of
-from treefolio.service.accounts.store import Accounts, User
+from treefolio.service.accounts.secret import digest, new_secret
+from treefolio.service.accounts.store import Accounts, User, not_allowed
 from treefolio.service.discord.provider import Person
 from treefolio.service.problems import Declined
 
@@ -38,7 +38,7 @@ class Crossings:
 
     def begin(self) -> Departure:
         """One more; those that were not finished in time are forgotten."""
-        made = Departure(state=secrets.token_urlsafe(32), verifier=secrets.token_urlsafe(48))
+        made = Departure(state=new_secret(), verifier=secrets.token_urlsafe(48))
         values = {"state": _hash(made.state), "browser": _hash(made.verifier), "until": func.now() + LASTS}
         with reached(), self.engine.begin() as connection:
             connection.execute(delete(crossings).where(crossings.c.until < func.now()))
@@ -77,7 +77,7 @@ class Identities:
                 values = {"provider": PROVIDER, "subject": person.subject, "owner": user.id}
                 connection.execute(insert(identities).values(values))
         if user.disabled or not self._allowed(user.name, administrator=user.administrator):
-            raise _not_allowed(user.name)
+            raise not_allowed(user.name)
         return user, made
 
     def _entered(self, person: Person) -> User:
@@ -85,7 +85,7 @@ class Identities:
         wanted = [f"{name}@{PROVIDER}" for name in (person.name, person.subject)]
         allowed = [name for name in wanted if self._allowed(name, administrator=False)]
         if not allowed:
-            raise _not_allowed(wanted[0])
+            raise not_allowed(wanted[0])
         for name in allowed[:-1]:
             try:
                 return self.accounts.enter(name)
@@ -99,13 +99,4 @@ class Identities:
 
 
 def _hash(word: str) -> str:
-    return hashlib.sha256(word.encode("utf-8", "surrogatepass")).hexdigest()
-
-
-def _not_allowed(name: str) -> Declined:
-    return Declined(
-        f"this service is not open to {name}",
-        code="not_allowed",
-        status=403,
-        hint="Ask its administrator: TREEFOLIO_ALLOWED_USERS says whom it is open to.",
-    )
+    return digest(word).hex()

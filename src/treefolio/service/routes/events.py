@@ -14,13 +14,14 @@ from fastapi import APIRouter, Header, Query, WebSocket, WebSocketDisconnect
 from sse_starlette import EventSourceResponse, ServerSentEvent
 
 from treefolio.errors import DatabaseError, NoSuchJob
-from treefolio.service.callers import Owner
+from treefolio.service.callers import Admission, Admit, Owner
 from treefolio.service.house import House
 from treefolio.service.news import News, news
+from treefolio.service.problems import TRY_LATER, Declined, closing
 from treefolio.service.routes.jobs import MISSING
 
-UNKNOWN, TRY_LATER = 4404, 1013
-"""Why a socket is closed: there is no such job; the database is away."""
+UNKNOWN = 4404
+"""Closes a socket of a job that there is not."""
 _PING_SECONDS = 15
 After = Annotated[int, Query(ge=0, lt=2**63, description="Those with larger numbers.")]
 
@@ -34,9 +35,9 @@ def router(house: House) -> APIRouter:
 
 
 def _stream(routes: APIRouter, house: House) -> None:
-    async def stream(owner: str, job: UUID, after: int) -> AsyncIterator[ServerSentEvent]:
-        with suppress(NoSuchJob):  # it was removed meanwhile; the next question says so
-            async for each in news(house, owner, job, after):
+    async def stream(owner: str, job: UUID, after: int, admit: Admit) -> AsyncIterator[ServerSentEvent]:
+        with suppress(NoSuchJob, Declined):  # it is gone, or the login is; the next question says so
+            async for each in news(house, owner, job, after, admit):
                 number = None if each.id is None else str(each.id)
                 yield ServerSentEvent(each.data.model_dump_json(), event=each.event, id=number)
 
@@ -48,30 +49,33 @@ def _stream(routes: APIRouter, house: House) -> None:
     async def events(
         job: UUID,
         owner: Owner,
+        admit: Admission,
         after: After = 0,
         last: Annotated[str | None, Header(alias="Last-Event-ID", pattern=r"^\d{1,18}$")] = None,
     ) -> EventSourceResponse:
         """Milestones and progress of a job, until its end."""
         await run_sync(house.store.get, owner, job)
         since = max(after, int(last or 0))
-        return EventSourceResponse(stream(owner, job, since), ping=_PING_SECONDS)
+        return EventSourceResponse(stream(owner, job, since, admit), ping=_PING_SECONDS)
 
 
 def _socket(routes: APIRouter, house: House) -> None:
-    async def push(socket: WebSocket, owner: str, job: UUID, after: int) -> None:
+    async def push(socket: WebSocket, owner: str, job: UUID, after: int, admit: Admit) -> None:
         """Says everything to the end, and closes."""
         try:
             await run_sync(house.store.get, owner, job)
-            async for each in news(house, owner, job, after):
+            async for each in news(house, owner, job, after, admit):
                 await socket.send_text(_text(each))
             await socket.close()
         except NoSuchJob:
             await socket.close(UNKNOWN, "there is no such job")
+        except Declined as error:
+            await socket.close(*closing(error))
         except DatabaseError:
             await socket.close(TRY_LATER, "the database does not answer")
 
     @routes.websocket("/jobs/{job}/socket")
-    async def pushed(socket: WebSocket, job: UUID, owner: Owner, after: After = 0) -> None:
+    async def pushed(socket: WebSocket, job: UUID, owner: Owner, admit: Admission, after: After = 0) -> None:
         """The same messages as those of ``events``, as JSON texts: ``{"event": …, "id": …, "data": {…}}``."""
         await socket.accept()
         async with create_task_group() as group:
@@ -84,7 +88,7 @@ def _socket(routes: APIRouter, house: House) -> None:
 
             group.start_soon(listen)
             with suppress(WebSocketDisconnect):
-                await push(socket, owner, job, after)
+                await push(socket, owner, job, after, admit)
             group.cancel_scope.cancel()
 
 

@@ -6,6 +6,7 @@ import tempfile
 from pathlib import Path
 from typing import Annotated
 
+from anyio import CapacityLimiter
 from anyio.to_thread import run_sync
 from fastapi import APIRouter, Request, Response
 from fastapi import Path as InPath
@@ -31,6 +32,7 @@ def router(house: House) -> APIRouter:
     """The routes."""
     routes = APIRouter(tags=["snapshots"])
     store = house.store
+    one = CapacityLimiter(1)  # each is in memory as a whole, twice while it is stored
 
     @routes.head("/snapshots/{hash}", responses={404: {"description": "It is not here."}})
     def has(hash: Hash, owner: Owner) -> Response:  # noqa: A002 - the word of the route
@@ -55,7 +57,7 @@ def router(house: House) -> APIRouter:
         with tempfile.TemporaryDirectory(dir=house.folder, prefix="upload-") as folder:
             path = Path(folder) / "snapshot.npz"
             await receive(request.stream(), path)
-            await run_sync(_take, owner, path, hash)
+            await run_sync(_take, owner, path, hash, limiter=one)
         return Snapshot(hash=hash)
 
     def _take(owner: str, path: Path, name: str) -> None:

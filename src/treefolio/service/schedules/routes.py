@@ -115,7 +115,7 @@ def _asked(body: NewSchedule, owner: str, store: Store) -> requests.Request:
             code="no_fetch",
             status=422,
             path="body.fetch",
-            hint='Say where fresh ones are fetched from: "fetch": {"source": "alpaca"}.',
+            hint='Say where fresh ones are fetched from: "fetch": {"source": "alpaca"}, or --source.',
         )
     return _on(request, replace(asked, snapshot=None, source=None, synthetic=False, fetch=fetch))
 

@@ -26,7 +26,7 @@ from treefolio.service.strategies.models import (
 )
 from treefolio.service.strategies.reading import content_of, validated
 from treefolio.service.strategies.store import StrategyStore, Wanted
-from treefolio.service.strategies.version_routes import NO_VERSION, imported
+from treefolio.service.strategies.version_routes import FULL, NO_VERSION, imported
 from treefolio.service.whence import From
 
 _USED: Responses = {409: {"model": Problem, "description": "The key was used for another strategy."}}
@@ -37,7 +37,7 @@ _MOST = 500
 def router(house: House) -> APIRouter:
     """The routes."""
     routes = APIRouter(tags=["strategies"])
-    store = StrategyStore(house.store.engine)
+    store = StrategyStore(house.store.engine, house.store.settings)
     _importing(routes, store)
     _listing(routes, store)
     _one(routes, house, store)
@@ -51,7 +51,11 @@ def _importing(routes: APIRouter, store: StrategyStore) -> None:
         "/strategies",
         status_code=201,
         response_model=Imported,
-        responses={**_USED, 200: {"model": Imported, "description": "It was sent before, with this key."}},
+        responses={
+            **_USED,
+            **FULL,
+            200: {"model": Imported, "description": "It was sent before, with this key."},
+        },
         name="add",
     )
     def add(

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-import hashlib
-import secrets
 import uuid
 from collections.abc import Sequence
 from typing import Any
@@ -14,11 +12,10 @@ from sqlalchemy import Connection, Engine, Row, func, insert, or_, select, updat
 
 from treefolio.jobs.ledger.transitions import reached
 from treefolio.jobs.tables import shares, strategies
+from treefolio.service.accounts.secret import digest, new_secret
 from treefolio.service.problems import Declined, not_found
 from treefolio.service.strategies.records import Share, Shared
 from treefolio.service.strategies.store import no_such, whole
-
-_BYTES = 32
 
 
 class ShareStore:
@@ -35,7 +32,7 @@ class ShareStore:
         Raises:
             Declined: there is no such strategy or version, or the link would have expired already.
         """
-        secret = secrets.token_urlsafe(_BYTES)
+        secret = new_secret()
         values = {"id": uuid.uuid4(), "secret_hash": _hash(secret), "strategy": strategy}
         with reached(), self.engine.begin() as connection:
             _require_owned(connection, owner, strategy)
@@ -100,8 +97,7 @@ class ShareStore:
 
 
 def _hash(secret: str) -> str:
-    """It has 256 random bits, so one round of SHA-256 is enough."""
-    return hashlib.sha256(secret.encode()).hexdigest()
+    return digest(secret).hex()
 
 
 def _share(row: Row[Any]) -> Share:

@@ -14,7 +14,9 @@ from uuid import UUID
 from sqlalchemy import Connection, Engine, Row, Select, delete, func, insert, select, update
 from sqlalchemy.dialects import postgresql
 
+from treefolio.jobs.ledger import limits
 from treefolio.jobs.ledger.transitions import reached
+from treefolio.jobs.settings import JobSettings
 from treefolio.jobs.tables import strategies, strategy_versions
 from treefolio.service.models import API
 from treefolio.service.problems import Declined, not_found
@@ -44,8 +46,9 @@ class Wanted:
 class StrategyStore:
     """See the module. It is used from several threads at once. Methods raise DatabaseError."""
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: Engine, settings: JobSettings) -> None:
         self.engine = engine
+        self.settings = settings
 
     def add(
         self,
@@ -61,7 +64,7 @@ class StrategyStore:
         """A new strategy with its first version; the earlier one when the key was used for the same content.
 
         Raises:
-            Declined: the key was used for another content.
+            Declined: the key was used for another content. OverLimit: there is no room for more.
         """
         values = {
             "id": uuid.uuid4(),
@@ -77,6 +80,7 @@ class StrategyStore:
             made = connection.execute(statement.returning(strategies.c.id)).scalar()
             if made is None:
                 return _same(connection, owner, key, content)
+            self._require_room(connection, owner, content)
             _write(connection, made, 1, content, note, None)
             found = strategy_of(_owned(connection, owner, made))
             return Kept(strategy=found, version=found.newest, new=True)
@@ -136,6 +140,7 @@ class StrategyStore:
 
         Raises:
             Declined: there is no such strategy or parent, or the newest version is not the expected one.
+            OverLimit: there is no room for more.
         """
         locked = select(strategies.c.id).where(strategies.c.id == strategy, strategies.c.owner == owner)
         with reached(), self.engine.begin() as connection:
@@ -147,6 +152,7 @@ class StrategyStore:
                 return Kept(strategy=found, version=earlier, new=False)
             newest = strategy_of(_owned(connection, owner, strategy)).newest.number
             _require_parent(newest, parent, expect)
+            self._require_room(connection, owner, content)
             _write(connection, strategy, newest + 1, content, note, parent or newest)
             connection.execute(
                 update(strategies).where(strategies.c.id == strategy).values(changed_at=func.now())
@@ -179,6 +185,10 @@ class StrategyStore:
         if found is None:
             raise no_version(number)
         return bytes(found)
+
+    def _require_room(self, connection: Connection, owner: str, content: Content) -> None:
+        more = len(content.text.encode()) + len(content.original)
+        limits.require_room(connection, self.settings, owner, more)
 
 
 def no_such(strategy: UUID) -> Declined:

@@ -33,6 +33,7 @@ from treefolio.service.strategies.store import StrategyStore
 from treefolio.strategy.text import write
 
 NO_VERSION: Responses = {404: {"model": Problem, "description": "There is no such strategy, or version."}}
+FULL: Responses = {403: {"model": Problem, "description": "There is no room for more."}}
 _LATER: Responses = {409: {"model": Problem, "description": "There is a later version than expected."}}
 _SAME: Responses = {200: {"description": "The content was there already, as this version."}}
 _MOST = 500
@@ -53,7 +54,7 @@ def _listing(routes: APIRouter, store: StrategyStore) -> None:
         "/strategies/{strategy}/versions",
         status_code=201,
         response_model=Imported,
-        responses={**NO_VERSION, **_LATER, 200: {"model": Imported, **_SAME[200]}},
+        responses={**NO_VERSION, **_LATER, **FULL, 200: {"model": Imported, **_SAME[200]}},
         name="add_version",
     )
     def add_version(

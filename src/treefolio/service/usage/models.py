@@ -31,5 +31,5 @@ class Usage(Answer):
     running: Used = Field(description="Jobs under way at once; more of them wait.")
     combinations: Used = Field(description="Of one job.")
     combinations_a_day: Used = Field(description="Submitted since midnight UTC.")
-    megabytes: Used = Field(description="Of prices and results.")
+    megabytes: Used = Field(description="Of prices, results and strategies.")
     schedules: Used
