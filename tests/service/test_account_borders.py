@@ -282,7 +282,7 @@ def test_nobody(inhabited: Served, described: dict[str, Any], made: dict[str, st
 
 
 def test_no_route_is_hidden(server: PostgresServer, tmp_path: Path, described: dict[str, Any]) -> None:
-    """Beside those that are described there are the description, the page for people and the way to it, sockets.
+    """Beside those that are described: the description, the page for people and the way to it, sockets.
 
     A socket is closed before it is open when nobody is logged in.
     """

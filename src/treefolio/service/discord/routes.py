@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Annotated
 
+from anyio import CapacityLimiter
+from anyio.to_thread import run_sync
 from fastapi import APIRouter, Header, Query, Request
 from fastapi.responses import RedirectResponse
 
@@ -24,6 +26,8 @@ from treefolio.service.whence import From, Whence
 PATH = "/login/discord"
 AFTER = "/welcome"
 """Where the browser is sent in the end."""
+_AT_ONCE = 4
+"""Who come back at the same time: each waits for Discord, and may hold two connections to the database."""
 _COOKIE = "treefolio_discord"
 _NONE: Responses = {404: {"model": Problem, "description": "Nobody logs in here with Discord."}}
 Word = Annotated[str | None, Query(max_length=2_000)]
@@ -33,6 +37,7 @@ def router(house: House) -> APIRouter:
     """The routes."""
     routes = APIRouter(tags=["accounts"], responses=_NONE)
     crossing = _Crossing(house)
+    limiter = CapacityLimiter(_AT_ONCE)
 
     @routes.get(PATH, status_code=303, response_class=RedirectResponse)
     def discord(request: Request, whence: From) -> RedirectResponse:
@@ -41,7 +46,7 @@ def router(house: House) -> APIRouter:
         return _told(lambda: crossing.away(provider, request, whence))
 
     @routes.get(f"{PATH}/callback", status_code=303, response_class=RedirectResponse)
-    def discord_callback(
+    async def discord_callback(
         request: Request,
         whence: From,
         code: Word = None,
@@ -57,7 +62,7 @@ def router(house: House) -> APIRouter:
             house.audit.note(None, Act.LOGIN, whence, what={"by": PROVIDER}, who=user.id)
             return crossing.begin(user, request, agent)
 
-        return _told(enter)
+        return await run_sync(_told, enter, limiter=limiter)
 
     return routes
 
