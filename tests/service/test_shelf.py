@@ -1,4 +1,4 @@
-"""Rows of a sweep that grows: parts in any order, files that become one, what an earlier process left."""
+"""Rows of a sweep that grows: parts in any order, tables that become one, what an earlier process left."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def require(grown: Growing, numbers: Sequence[int]) -> None:
 def test_parts_come_in_any_order(
     tmp_path_factory: pytest.TempPathFactory, order: list[int], steps: list[int]
 ) -> None:
-    """At every moment the rows are those of the parts, in their order, however many files they are in."""
+    """At every moment the rows are those of the parts, in their order, however many tables they are in."""
     folder = tmp_path_factory.mktemp("rows") / "job"
     grown, there = Growing(folder), 0
     while there < len(order):
@@ -105,12 +105,12 @@ def test_a_job_that_ends_meanwhile(tmp_path: Path) -> None:
 
 
 def test_what_an_earlier_process_left(tmp_path: Path) -> None:
-    """Is used; a file that is damaged, or that a longer one has the rows of, is removed and made again."""
+    """Is used; a table that is damaged, or that a longer one has the rows of, is removed and made again."""
     grown = Growing(tmp_path)
     grown.add([part(number) for number in range(20)], content)
-    (tmp_path / "000000000003-000000000006.arrow").write_bytes(b"left when files became one")
-    (tmp_path / "000000000051-000000000054.arrow").write_bytes(b"damaged")
-    (tmp_path / ".000000000060-000000000063.arrow").write_bytes(b"half")
+    (tmp_path / "000000000003-000000000006").mkdir()  # left when tables became one
+    (tmp_path / "000000000051-000000000054" / "columns.json").write_text("damaged")
+    (tmp_path / ".000000000060-000000000063").mkdir()  # half
     again = Growing(tmp_path)
     require(again, [0, *range(1, 17), *range(18, 20)])
     again.add([part(number) for number in range(20)], content)

@@ -1,13 +1,13 @@
-"""The rows of a sweep that still runs: parts as they come, kept in few mapped files.
+"""The rows of a sweep that still runs: parts as they come, kept in few mapped tables.
 
-A part stays open when it has come, so a request reads only what is new. Small files that touch become one
-from time to time: a column in many pieces takes long to sort. The numbers are on disk, and the system maps
-them as they are read: memory is that of the open files' descriptions.
+A part stays open when it has come, so a request reads only what is new. Small tables that touch become one
+from time to time: a column in many pieces takes long to sort. Their numbers are on disk (`mapped`).
 """
 
 from __future__ import annotations
 
 import contextlib
+import shutil
 from bisect import bisect_right
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -16,17 +16,17 @@ from pathlib import Path
 import polars as pl
 
 from treefolio.jobs.ledger.records import Part
-from treefolio.sweep.files import explained
+from treefolio.service import mapped
 
 TOGETHER = 16
-"""So many files that touch become one."""
+"""So many tables that touch become one."""
 SMALL = 8_192
-"""Rows of a file that can become part of another."""
+"""Rows of a table that can become part of another."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Piece:
-    """A file with the rows [first, last) of the sweep."""
+    """A table with the rows [first, last) of the sweep."""
 
     first: int
     last: int
@@ -53,7 +53,7 @@ class Growing:
         self.rows = pl.concat([each.rows for each in pieces], rechunk=False) if pieces else pl.DataFrame()
 
     def add(self, parts: Sequence[Part], read: Callable[[int], bytes]) -> bool:
-        """Takes the parts that are not here yet; True when files became one.
+        """Takes the parts that are not here yet; True when tables became one.
 
         Args:
             read: the Parquet bytes of the part of this number. What it raises leaves everything as it was.
@@ -74,16 +74,12 @@ class Growing:
         return place >= 0 and part.first < self.pieces[place].last
 
     def _kept(self, rows: pl.DataFrame, first: int, last: int) -> Piece:
-        """The rows as a file that is there whole or not at all. Raises OutputError."""
-        path = self.folder / f"{first:012d}-{last:012d}.arrow"
-        partial = path.with_name(f".{path.name}")
-        with explained(path):
-            rows.write_ipc(partial, compression="uncompressed")
-            partial.replace(path)
-        return Piece(first=first, last=last, rows=pl.read_ipc(path), path=path)
+        """The rows on disk. Raises OutputError."""
+        path = self.folder / f"{first:012d}-{last:012d}"
+        return Piece(first=first, last=last, rows=mapped.keep(path, [rows], rows.height), path=path)
 
     def _merged(self, pieces: list[Piece]) -> list[Piece]:
-        """The pieces; `TOGETHER` small ones that touch are one file instead."""
+        """The pieces; `TOGETHER` small ones that touch are one instead."""
         kept: list[Piece] = []
         run: list[Piece] = []
         for piece in pieces:
@@ -101,9 +97,9 @@ class Growing:
         return kept + run
 
     def _one(self, run: list[Piece]) -> Piece:
-        made = self._kept(pl.concat([each.rows for each in run]), run[0].first, run[-1].last)
+        made = self._kept(pl.concat([each.rows for each in run], rechunk=False), run[0].first, run[-1].last)
         for each in run:
-            each.path.unlink(missing_ok=True)  # whoever still reads it has it open
+            shutil.rmtree(each.path, ignore_errors=True)  # whoever still reads it has it open
         return made
 
 
@@ -114,24 +110,22 @@ def _shown(content: bytes) -> pl.DataFrame:
 
 
 def _found(folder: Path) -> list[Piece]:
-    """What an earlier process left, or was closed; a damaged file is removed, to be made again."""
+    """What an earlier process left, or was closed; a damaged table is removed, to be made again."""
     found: list[Piece] = []
-    ranges = [(_range(path), path) for path in folder.glob("[0-9]*-[0-9]*.arrow")]
+    ranges = [(_range(path), path) for path in folder.glob("[0-9]*-[0-9]*") if path.is_dir()]
     for (first, last), path in sorted(ranges, key=lambda each: (each[0][0], -each[0][1])):
-        if found and last <= found[-1].last:
-            path.unlink(missing_ok=True)  # a longer file has its rows
-            continue
         rows = None
-        with contextlib.suppress(pl.exceptions.PolarsError, OSError):
-            rows = pl.read_ipc(path)
+        if not found or last > found[-1].last:  # else a longer table has its rows
+            with contextlib.suppress(*mapped.DAMAGED):
+                rows = mapped.read(path)
         if rows is None or rows.height != last - first:
-            path.unlink(missing_ok=True)
+            shutil.rmtree(path, ignore_errors=True)
         else:
             found.append(Piece(first=first, last=last, rows=rows, path=path))
     return found
 
 
 def _range(path: Path) -> tuple[int, int]:
-    """The rows that a file's name says it has."""
-    first, last = path.stem.split("-")
+    """The rows that a table's name says it has."""
+    first, last = path.name.split("-")
     return int(first), int(last)

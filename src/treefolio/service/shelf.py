@@ -1,8 +1,8 @@
 """Rows of jobs, on this machine's disk: what a page of a table is read from while a sweep runs, and after.
 
-The ledger holds Parquet. Here parts (`growing`), and at the end all rows, become Arrow files that are mapped
-into memory: a page of 200,000 rows is then found without reading the others. The folder is a cache: whatever
-is lost is made again, and what was not looked at longest goes first.
+The ledger holds Parquet. Here parts (`growing`), and at the end all rows, become tables that are mapped into
+memory (`mapped`): a page is then found without reading the other rows. The folder is a cache: whatever is
+lost is made again, and what was not looked at longest goes first.
 """
 
 from __future__ import annotations
@@ -23,13 +23,16 @@ from treefolio.errors import NoSuchJob
 from treefolio.jobs.ledger.records import Job
 from treefolio.jobs.ledger.store import Store
 from treefolio.jobs.states import State
+from treefolio.service import mapped
 from treefolio.service.growing import Growing
 from treefolio.service.problems import Declined
 from treefolio.service.table import label
 from treefolio.sweep.files import explained
 
 WHOLE = "rows.parquet"
-_MAPPED = "rows.arrow"
+_MAPPED = "rows"
+_BATCH = 65_536
+"""Rows that are read at once: those of a row group of `WHOLE`."""
 _OPEN = 8
 """Tables that stay open, of each kind."""
 _LOCKS = 16
@@ -42,7 +45,7 @@ class Table:
     """The rows of a sweep that there are.
 
     Attributes:
-        rows: without columns that only the end of a sweep reads.
+        rows: without columns that only the end of a sweep reads; what is undefined is NaN (`mapped.defined`).
         numbers: where each row stands in the sweep.
         total: of the sweep; None until it is planned.
         complete: these are all.
@@ -111,8 +114,8 @@ class Shelf:
                 return self.open[job.id]
         path = self.folder / str(job.id) / _MAPPED
         try:
-            rows = pl.read_ipc(path)
-        except FileNotFoundError:
+            rows = mapped.read(path)
+        except mapped.DAMAGED:
             rows = self._map_whole(owner, job, path)
         made = Table(
             rows=rows,
@@ -130,19 +133,20 @@ class Shelf:
         return made
 
     def _map_whole(self, owner: str, job: Job, path: Path) -> pl.DataFrame:
-        """All rows, whose mapped file is made; those of parts are not needed any more. Raises OutputError."""
+        """All rows, mapped; the tables of parts are not needed any more. Raises OutputError."""
         folder = path.parent
-        packed, partial = folder / WHOLE, folder / f".{_MAPPED}"
+        packed = folder / WHOLE
         shutil.rmtree(folder, ignore_errors=True)
         with explained(folder):
             folder.mkdir(parents=True)
             with packed.open("wb") as file:
                 for piece in self.store.file(owner, job.id, WHOLE):
                     file.write(piece)
-            pl.scan_parquet(packed).sink_ipc(partial, compression="uncompressed", maintain_order=True)
-            packed.unlink()
-            partial.replace(path)
-            rows = pl.read_ipc(path)
+        whole = pl.scan_parquet(packed)
+        height = whole.select(pl.len()).collect().item()
+        batches = (whole.slice(first, _BATCH).collect() for first in range(0, max(1, height), _BATCH))
+        rows = mapped.keep(path, batches, height)
+        packed.unlink()
         self._make_room(folder)
         return rows
 
@@ -200,6 +204,6 @@ def _size(folder: Path) -> int:
     """Bytes of its files; another thread may be removing some."""
     total = 0
     with contextlib.suppress(FileNotFoundError):
-        for file in folder.iterdir():
+        for file in folder.rglob("*"):
             total += file.stat().st_size
     return total

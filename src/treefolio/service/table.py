@@ -13,6 +13,7 @@ import polars as pl
 
 from treefolio.errors import UsageError, did_you_mean
 from treefolio.metrics import METRICS
+from treefolio.service.mapped import defined
 from treefolio.sweep.ranking import LATER, lowest_is_best
 from treefolio.sweep.rows import JUDGED
 
@@ -75,7 +76,7 @@ def find(table: pl.DataFrame, numbers: pl.Series, wanted: Wanted, *, offset: int
     last = offset + min(limit, MOST_ROWS)
     page = _ordered(table, kept, wanted, most=last)[offset:last]
     return Found(
-        rows=table.select(names)[page],
+        rows=defined(table.select(names)[page]),
         numbers=tuple(numbers.gather(page).to_list()),
         matching=len(kept),
     )
@@ -87,8 +88,8 @@ def selected(table: pl.DataFrame, wanted: Wanted) -> pl.DataFrame:
         return table
     names = tuple(known(name, table) for name in wanted.columns) or tuple(table.columns)
     if wanted.where is None and not wanted.sort:
-        return table.select(names)
-    return table.select(names)[_ordered(table, _kept(table, wanted), wanted)]
+        return defined(table.select(names))
+    return defined(table.select(names)[_ordered(table, _kept(table, wanted), wanted)])
 
 
 def _kept(table: pl.DataFrame, wanted: Wanted) -> pl.Series:
@@ -103,7 +104,7 @@ def _ordered(table: pl.DataFrame, kept: pl.Series, wanted: Wanted, *, most: int 
         return kept
     keys = [known(name.removeprefix("-"), table, "sort") for name in wanted.sort]
     falling = [_falls(name) for name in wanted.sort]
-    ordered = table.select(list(dict.fromkeys(keys)))[kept].with_columns(kept.alias("\0place"))
+    ordered = defined(table.select(list(dict.fromkeys(keys)))[kept]).with_columns(kept.alias("\0place"))
     if most is not None:
         ordered = _nearest(ordered, keys[0], falling=falling[0], most=most)
     return ordered.sort(keys, descending=falling, nulls_last=True, maintain_order=True)["\0place"]
@@ -129,9 +130,9 @@ def _falls(name: str) -> bool:
 
 def satisfying(table: pl.DataFrame, where: str) -> pl.Series:
     """(rows,) whether each satisfies the condition. Raises UsageError."""
-    _require_plain(where, table)
+    used = _used(where, table)
     try:
-        found = table.select(pl.sql_expr(where)).to_series()
+        found = defined(table.select(used)).select(pl.sql_expr(where)).to_series()
     except pl.exceptions.PolarsError as error:
         raise UsageError(
             f"the condition {where!r} cannot be read: {str(error).splitlines()[0]}",
@@ -143,12 +144,16 @@ def satisfying(table: pl.DataFrame, where: str) -> pl.Series:
     return found.fill_null(value=False)
 
 
-def _require_plain(where: str, table: pl.DataFrame) -> None:
-    """Nothing, when the condition holds columns, numbers, texts, comparisons and words for them alone."""
+def _used(where: str, table: pl.DataFrame) -> list[str]:
+    """The columns in a condition. Raises UsageError.
+
+    It may hold columns, numbers, texts, comparisons and words for them, and nothing else.
+    """
     if len(where) > LONGEST_CONDITION:
         raise UsageError(
             f"the condition is longer than {LONGEST_CONDITION:,} characters", path="where", hint=_SPELLING
         )
+    used: dict[str, None] = {}
     place, name = 0, ""
     while where[place:].strip():
         token = _TOKENS.match(where, place)
@@ -160,8 +165,9 @@ def _require_plain(where: str, table: pl.DataFrame) -> None:
         word = token["name"] or ""
         name = "" if word.casefold() in _WORDS else word
         if column := name or (token["quoted"] or "").strip('"'):
-            known(column, table, "where")
+            used[known(column, table, "where")] = None
         place = token.end()
+    return list(used)
 
 
 def known(name: str, table: pl.DataFrame, path: str = "columns") -> str:
