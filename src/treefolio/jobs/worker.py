@@ -121,16 +121,23 @@ class Worker:
             queueing = asyncio.create_task(self._queue())
             stopping = asyncio.create_task(stop.wait())
             await asyncio.wait((queueing, stopping), return_when=asyncio.FIRST_COMPLETED)
-            queueing.cancel()
             stopping.cancel()
-            with contextlib.suppress(
-                asyncio.CancelledError, procrastinate.exceptions.ConnectorException, psycopg.Error, OSError
-            ):
-                await queueing
+            await self._leave_queue(queueing)
             if not stop.is_set():
                 log.warning("no queue", extra={"action": "worker.waits"})
                 with contextlib.suppress(TimeoutError):
                     await asyncio.wait_for(stop.wait(), _AGAIN_SECONDS)
+
+    async def _leave_queue(self, queueing: asyncio.Task[None]) -> None:
+        """Ends the queue. While there is no chunk it is told again: told as it begins, it may not hear it."""
+        queueing.cancel()
+        while not (await asyncio.wait((queueing,), timeout=_AGAIN_SECONDS))[0]:
+            if self.hand is None:
+                queueing.cancel()
+        with contextlib.suppress(
+            asyncio.CancelledError, procrastinate.exceptions.ConnectorException, psycopg.Error, OSError
+        ):
+            await queueing
 
     async def _queue(self) -> None:
         """Procrastinate's worker; it ends when the database goes away."""

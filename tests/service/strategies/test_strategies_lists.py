@@ -179,7 +179,7 @@ def test_kept_lists(client: Client, levels: ValueList) -> None:
     assert [type(each) for each in client.lists.get(levels.id).values] == [int, float, float]
     with pytest.raises(ServiceError) as caught:
         client.lists.change(levels.id, text="TQQQ")
-    assert (caught.value.status, caught.value.path) == (422, "body.text, line 1, column 1")
+    assert (caught.value.status, caught.value.path) == (422, "text, line 1, column 1")
     other = client.lists.add("a-list", "TQQQ SOXL")
     assert [each.name for each in client.lists.all()] == ["a-list", "marks"]
     with pytest.raises(ServiceError) as caught:
