@@ -137,7 +137,7 @@ def pages(client: Client, request: SweepRequest, panel: Panel, done: UUID) -> No
         if client.job(job).ended:
             break
         began = time.perf_counter()
-        assert client.rows(done, **query).rows  # type: ignore[arg-type]
+        assert client.rows(done, **query).complete  # type: ignore[arg-type]
         seconds.append(time.perf_counter() - began)
     seconds.sort()
     p95 = seconds[int(0.95 * len(seconds))]
