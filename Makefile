@@ -9,7 +9,7 @@ BIN    := $(VENV)/bin
 PIP    := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 JOBS   ?= 2
 
-.PHONY: run test check bench docs clean
+.PHONY: run test check bench soak docs clean
 
 run: $(VENV)/.run
 	$(BIN)/treefolio demo
@@ -29,6 +29,12 @@ bench: $(VENV)/.dev
 	$(BIN)/python -m treefolio.sweep.warm
 	$(BIN)/python benchmarks/sweep.py
 	$(BIN)/python benchmarks/market.py
+	$(BIN)/python benchmarks/service.py
+
+# Does the service hold? A hundred kills, two minutes of traffic, a million combinations.
+soak: $(VENV)/.dev
+	$(BIN)/python -m treefolio.sweep.warm
+	$(BIN)/python benchmarks/soak.py $(SOAK)
 
 # Pages that are made from tables in the code.
 docs: $(VENV)/.dev

@@ -13,6 +13,8 @@ from hypothesis import settings
 if TYPE_CHECKING:
     from service_samples import Served
 
+pytest_plugins = ["must_run"]
+
 settings.register_profile("pinned", derandomize=True, deadline=None, max_examples=60)
 settings.load_profile("pinned")
 

@@ -8,7 +8,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Self, TypeVar
@@ -28,6 +28,8 @@ QUICK = {
     "TREEFOLIO_UPLOAD_MEGABYTES": "20",
 }
 """Short chunks and leases, so that little has to be waited for."""
+OFTEN = {"TREEFOLIO_RATES": '{"login": 10000, "submit": 10000, "export": 10000, "upload": 10000}'}
+"""Tests ask more often than people."""
 Found = TypeVar("Found")
 
 
@@ -42,12 +44,22 @@ def wait_for(look: Callable[[], Found], what: str = "it") -> Found:
 
 
 class Served:
-    """A service with its database and workers; a context manager."""
+    """A service with its database and workers; a context manager. users: several, who log in."""
 
-    def __init__(self, home: Path, *, workers: int | str = 2, port: int = 0) -> None:
+    def __init__(
+        self,
+        home: Path,
+        *,
+        workers: int | str = 2,
+        port: int = 0,
+        users: bool = False,
+        settings: Mapping[str, str] | None = None,
+    ) -> None:
         self.home = home
+        self.settings = {**QUICK, **(OFTEN if users else {}), **(settings or {})}
         self.workers = workers
         self.port = port
+        self.users = users
         self.said: list[str] = []
         self.process: subprocess.Popen[str] | None = None
 
@@ -63,6 +75,7 @@ class Served:
     def start(self) -> None:
         """Starts it and waits until it says that it serves."""
         arguments = ["--port", str(self.port), "--home", str(self.home), "--workers", str(self.workers)]
+        arguments += ["--users"] if self.users else []
         self.said = []
         with (self.home.parent / f"{self.home.name}.err").open("ab") as errors:
             self.process = process = subprocess.Popen(
@@ -70,7 +83,7 @@ class Served:
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
                 stderr=errors,
-                env={**os.environ, **QUICK},
+                env={**os.environ, **self.settings},
                 text=True,
                 start_new_session=True,
             )
@@ -96,9 +109,14 @@ class Served:
         assert found is not None
         return found[0]
 
-    def client(self) -> Client:
+    def link(self) -> str:
+        """The link for the first administrator, which is said after the URL."""
+        said = wait_for(lambda: [line for line in self.said if "/welcome#" in line], "the link")
+        return said[0].split()[-1]
+
+    def client(self, token: str | None = None) -> Client:
         """A patient client."""
-        return Client(self.url, patience=DEADLINE_SECONDS)
+        return Client(self.url, token=token, patience=DEADLINE_SECONDS)
 
     def processes(self, *words: str) -> list[psutil.Process]:
         """Its processes whose command line has these words, one after the other."""

@@ -27,7 +27,10 @@ def over(a: float, b: float) -> float:
 
 
 def power(base: float, exponent: float) -> float:
-    return math.nan if base < 0 else base**exponent
+    try:
+        return math.nan if base < 0 else base**exponent
+    except OverflowError:  # too large for a number is undefined, as infinity is
+        return math.inf
 
 
 def mean(values) -> float:
@@ -347,7 +350,7 @@ DEFINITIONS: dict[str, Callable[[Case], float]] = {
         lambda day: (day.year, day.month) == (c.dates[-1].year, c.dates[-1].month)
     ),
     "year_to_date": lambda c: c.to_date(lambda day: day.year == c.dates[-1].year),
-    "alpha": lambda c: (1 + c.daily_alpha) ** 252 - 1,
+    "alpha": lambda c: power(abs(1 + c.daily_alpha), 252) - 1,
     "alpha_simple": lambda c: c.daily_alpha * 252,
     "beta": lambda c: c.beta,
     "correlation": lambda c: c.correlation,

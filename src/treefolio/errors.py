@@ -8,6 +8,7 @@
     ├── PriceError           the price files are damaged or of another kind than stated
     │   ├── MissingPrices    tickers or sessions that the strategy needs are not there
     │   └── SourceError      a source of prices cannot be asked, or its answer cannot be used
+    │       └── SourceAway   it does not answer just now; later it may
     ├── WindowError          no session is left between start and end
     ├── SpaceError           the space of variables is empty, too large, or names what is not there
     ├── RunError             a run met a session that it cannot account for
@@ -15,7 +16,9 @@
     └── JobError             a job cannot be what it is asked to be
         ├── NoSuchJob        there is no such job of this user
         ├── Refused          the job's state, or its key, rules out what is asked
-        └── DatabaseError    the database is not there, or does not answer
+        ├── OverLimit        a user has as much as may be
+        ├── DatabaseError    the database is not there, or does not answer
+        └── VaultError       the keys that encrypt secrets are not there, or open to others
 
 A message says what is wrong; the fields say where; `hint` says what to do. Tests assert on the fields.
 """
@@ -101,6 +104,10 @@ class SourceError(PriceError):
     """A source of prices cannot be asked, or its answer cannot be used."""
 
 
+class SourceAway(SourceError):  # noqa: N818 - named for what has happened
+    """A source of prices does not answer just now; later it may."""
+
+
 class WindowError(TreefolioError):
     """No session is left between start and end."""
 
@@ -129,8 +136,39 @@ class Refused(JobError):  # noqa: N818 - it is an answer, not a fault
     """The job's state, or its key, rules out what is asked."""
 
 
+class OverLimit(JobError):  # noqa: N818 - it is an answer, not a fault
+    """A user has as much as may be, or asks for more than may be at once.
+
+    Attributes:
+        limit: which, as its setting is called.
+        used, most: what the user has, and may have.
+        free_in_seconds: when there is room again; None where the user has to make it.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        limit: str,
+        used: int,
+        most: int,
+        free_in_seconds: int | None = None,
+        path: str | None = None,
+        hint: str | None = None,
+    ) -> None:
+        super().__init__(message, path=path, hint=hint)
+        self.limit = limit
+        self.used = used
+        self.most = most
+        self.free_in_seconds = free_in_seconds
+
+
 class DatabaseError(JobError):
     """The database is not there, or does not answer."""
+
+
+class VaultError(JobError):
+    """The keys that encrypt secrets are not there, are open to others, or do not fit."""
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str | None:

@@ -29,7 +29,7 @@ STRATEGY = """\
 name: Interrupted
 variables:
   window: 5:24:1
-  hot: 50:79:1
+  hot: 50:77:3
   slow: 16:100:12
 constraints:
   - $window < $slow
@@ -39,7 +39,7 @@ tree:
   then: [TLT, BIL]
   else: {if: 'price(SPY) > sma(SPY, $slow)', then: {weighted: [{60: TQQQ}, {40: QQQ}]}, else: [SPY, TLT]}
 """
-ROWS = 4_530
+ROWS = 1_510
 OWNER = "ann"
 STABLE = ("manifest.json", "rows.parquet", "summary.json")
 """The page counts trials over earlier sweeps, which differ from home to home."""
@@ -48,6 +48,7 @@ SHORT = {
     "TREEFOLIO_LEASE_S": "1.5",
     "TREEFOLIO_LOOK_S": "0.3",
     "TREEFOLIO_CHUNK_SECONDS": "0.1",
+    "TREEFOLIO_CHUNK_PAUSES_S": "[0.05]",
 }
 PATIENCE_SECONDS = 60.0
 _never = threading.Event()
@@ -59,7 +60,7 @@ def panel() -> Panel:
 
 
 def sweep(snapshot: str, **changed: Any) -> SweepRequest:
-    """A sweep of `ROWS` combinations, some seconds of work."""
+    """A sweep of `ROWS` combinations, about half a second of work."""
     asked = Asked(
         snapshot=snapshot,
         start=dt.date(2012, 1, 3),
@@ -71,8 +72,14 @@ def sweep(snapshot: str, **changed: Any) -> SweepRequest:
 def give_prices(store: Store, folder: Path, prices: Panel) -> str:
     """Puts the prices into the ledger; returns their hash."""
     name = snapshots.keep(prices, folder)
-    store.put_snapshot(name, (folder / snapshots.FOLDER / f"{name}{snapshots.SUFFIX}").read_bytes())
+    store.put_snapshot(OWNER, name, (folder / snapshots.FOLDER / f"{name}{snapshots.SUFFIX}").read_bytes())
     return name
+
+
+def newcomer(store: Store, user: str, snapshot: str, *, tier: str = "free") -> None:
+    """Makes another user known, who has the same prices."""
+    store.enter_user(user, tier=tier)
+    store.put_snapshot(user, snapshot, store.snapshot(OWNER, snapshot))
 
 
 def until(condition: Callable[[], Any], what: str) -> Any:
@@ -82,6 +89,11 @@ def until(condition: Callable[[], Any], what: str) -> Any:
         assert time.monotonic() < deadline, f"waited too long for {what}"
         _never.wait(0.01)
     return found
+
+
+def url_of(store: Store) -> str:
+    """The ledger's database, for a process."""
+    return store.engine.url.render_as_string(hide_password=False).replace("postgresql+psycopg", "postgresql")
 
 
 def ended(store: Store, job: UUID) -> Job:

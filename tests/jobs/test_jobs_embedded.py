@@ -10,9 +10,11 @@ from pathlib import Path
 import psycopg
 import pytest
 from jobs_cases import until
+from sqlalchemy import text
 
 from treefolio.errors import DatabaseError
 from treefolio.jobs import embedded
+from treefolio.jobs.ledger.store import engine_of
 from treefolio.jobs.settings import JobSettings
 from treefolio.testing.postgres import PostgresServer
 
@@ -78,6 +80,21 @@ def test_its_keeper_ends_when_it_dies(tmp_path: Path) -> None:
     until(lambda: embedded.running_url(folder), "the second start")
     again.communicate()
     assert again.returncode == 0
+
+
+def test_where_it_listens(tmp_path: Path) -> None:
+    """On a socket that is its user's alone; its folder's name is written as a URL has it."""
+    folder = tmp_path / "a+b%20c"
+    process = keeper(folder)
+    url = embedded.wait_until_running(folder)
+    engine = engine_of(url)
+    with engine.connect() as connection:
+        found = Path(connection.execute(text("show unix_socket_directories")).scalar_one())
+        assert connection.execute(text("show listen_addresses")).scalar_one() == ""
+    engine.dispose()
+    assert found == folder
+    assert (found / ".s.PGSQL.5432").stat().st_mode & 0o077 == 0
+    process.communicate()
 
 
 def test_which_database(tmp_path: Path) -> None:

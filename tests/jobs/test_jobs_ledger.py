@@ -6,7 +6,7 @@ from collections import Counter
 from uuid import UUID, uuid4
 
 import pytest
-from jobs_cases import OWNER, sweep, until
+from jobs_cases import OWNER, newcomer, sweep, until
 from sqlalchemy import text
 
 from treefolio.errors import NoSuchJob, Refused
@@ -247,7 +247,7 @@ def test_a_key_submits_once(store: Store, snapshot: str) -> None:
     with pytest.raises(Refused) as caught:
         store.submit(OWNER, sweep(snapshot, reality=3), key="k")
     assert str(job.id) in caught.value.message
-    store.enter_user("bob")
+    newcomer(store, "bob", snapshot)
     assert store.submit("bob", sweep(snapshot), key="k").id != job.id
 
 
@@ -291,7 +291,7 @@ def test_users_have_their_shares(store: Store, bench: Bench, snapshot: str) -> N
     store.settings = store.settings.model_copy(update={"tiers": tiers})
     owners = {}
     for user in tiers:
-        store.enter_user(user, tier=user)
+        newcomer(store, user, snapshot, tier=user)
         owners[planned(store, Bench(store.engine, store.settings), snapshot, 60, user).id] = user
     worker = enter(bench)
     taken: Counter[str] = Counter()
@@ -305,7 +305,7 @@ def test_users_have_their_shares(store: Store, bench: Bench, snapshot: str) -> N
 
 def test_who_cancels_is_not_behind_for_what_was_never_done(store: Store, bench: Bench, snapshot: str) -> None:
     """The place in virtual time of chunks that are taken back is free again."""
-    store.enter_user("bob")
+    newcomer(store, "bob", snapshot)
     planned(store, bench, snapshot, ranges=40, owner="bob")
     job = planned(store, bench, snapshot, ranges=40)
     store.ask(OWNER, job.id, Event.CANCEL)

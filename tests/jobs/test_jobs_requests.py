@@ -4,19 +4,36 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from jobs_cases import STRATEGY, panel, sweep
+from jobs_cases import ROWS, STRATEGY, panel, sweep
 
 from treefolio.cli import main
 from treefolio.engine.execution import Costs, Execution
 from treefolio.errors import SpaceError, UsageError
 from treefolio.jobs import requests
 from treefolio.jobs.chunks import ranges
-from treefolio.jobs.requests import Asked, Request, RunRequest
+from treefolio.jobs.requests import (
+    FLAT_FILES,
+    Asked,
+    Fetch,
+    ImportRequest,
+    PurgeRequest,
+    Request,
+    RunRequest,
+    WalkForwardRequest,
+    WarmRequest,
+)
+from treefolio.service.callers import THE_USER
+from treefolio.service.problems import Declined
+from treefolio.service.submission import Submission, require_right
 from treefolio.sweep.assignments import Listed, Sample
+from treefolio.sweep.lengths import parse_length
 from treefolio.sweep.manifest import to_json
+from treefolio.sweep.walkforward.folds import Combinatorial, Rolling
 
 HASH = "ab" * 32
 FULL = Asked(
@@ -44,13 +61,98 @@ FULL = Asked(
         sweep(HASH, latest_start=dt.date(2013, 5, 6)),
         RunRequest(strategy=STRATEGY, asked=FULL, values={"hot": 70.5}, engine="reference"),
         RunRequest(strategy=STRATEGY, asked=Asked(snapshot=HASH), out_of_sample_from=dt.date(2020, 1, 1)),
+        RunRequest(
+            strategy=STRATEGY, asked=Asked(fetch=Fetch(source="alpaca", feed="iex", adjustment="raw"))
+        ),
+        WalkForwardRequest(
+            strategy=STRATEGY,
+            asked=FULL,
+            scheme=Rolling(
+                train=parse_length("3y", ""), test=parse_length("126d", ""), step=parse_length("2w", "")
+            ),
+            by="-calmar",
+            fix={"hot": 60},
+        ),
+        WalkForwardRequest(
+            strategy=STRATEGY,
+            asked=FULL,
+            scheme=Combinatorial(groups=6, test_groups=1, purge=5),
+            select=Sample(count=7),
+        ),
+        WarmRequest(source="alpaca"),
+        WarmRequest(source="alpaca", tickers=("SPY", "BRK-B"), feed="iex", start=dt.date(2020, 1, 1)),
+        ImportRequest(source=FLAT_FILES, end=dt.date(2020, 1, 1), interval="1m"),
+        ImportRequest(source="massive", tickers=("SPY",)),
+        PurgeRequest(source="yahoo"),
     ],
 )
 def test_requests_travel(request_: Request) -> None:
-    """What comes out of JSON is what went in, the order of variables included."""
+    """What comes out of JSON is what went in, the order of variables included; the service takes it."""
     found = requests.from_json(json.loads(json.dumps(requests.to_json(request_))))
     assert found == request_
     assert json.dumps(requests.to_json(found)) == json.dumps(requests.to_json(request_))
+    body = Submission.model_validate(requests.to_json(request_))
+    assert requests.from_json(body.model_dump(mode="json")) == request_
+
+
+@pytest.mark.parametrize(
+    ("make", "said"),
+    [
+        (Asked, "no prices are named"),
+        (lambda: Asked(snapshot=HASH, fetch=Fetch(source="alpaca")), "exclude each other"),
+        (lambda: ImportRequest(source="alpaca"), "no tickers are named"),
+        (lambda: ImportRequest(source=FLAT_FILES, tickers=("SPY",)), "have all tickers"),
+        (
+            lambda: ImportRequest(source=FLAT_FILES, start=dt.date(2020, 1, 2), end=dt.date(2020, 1, 1)),
+            "is after the end",
+        ),
+        (lambda: requests.check(WarmRequest(source="alpace")), "no source 'alpace'"),
+        (lambda: requests.check(PurgeRequest(source="nasdaq")), "no source 'nasdaq'"),
+        (lambda: requests.check(ImportRequest(source=FLAT_FILES, interval="5m")), "no interval '5m'"),
+        (lambda: requests.check(sweep(HASH, asked=Asked(fetch=Fetch(source="yahuu")))), "no source 'yahuu'"),
+        (
+            lambda: requests.check(
+                WalkForwardRequest(strategy=STRATEGY, asked=FULL, scheme=Combinatorial(), by="trades")
+            ),
+            "trades cannot choose",
+        ),
+    ],
+)
+def test_what_has_no_meaning(make: Callable[[], object], said: str) -> None:
+    """It is said without prices, and before anything is kept."""
+    with pytest.raises(UsageError, match=said):
+        make()
+
+
+@pytest.mark.parametrize(
+    ("request_", "everybody"),
+    [
+        (WarmRequest(source="alpaca"), True),
+        (sweep(HASH), True),
+        (ImportRequest(source=FLAT_FILES), False),
+        (PurgeRequest(), False),
+    ],
+)
+def test_what_only_an_administrator_may_ask(request_: Request, everybody: bool) -> None:
+    """What changes the prices of all users."""
+    require_right(request_, THE_USER)
+    visitor = replace(THE_USER, administrator=False)
+    if everybody:
+        require_right(request_, visitor)
+        return
+    with pytest.raises(Declined) as caught:
+        require_right(request_, visitor)
+    assert (caught.value.status, caught.value.code) == (403, "not_administrator")
+
+
+def test_prices_that_were_fetched() -> None:
+    """A request on the prices that its job had; one that named its prices stays as it is."""
+    fetching = requests.to_json(sweep(HASH, asked=Asked(fetch=Fetch(source="alpaca"))))
+    found = requests.from_json(requests.settled(fetching, HASH))
+    assert requests.snapshot_of(found) == HASH
+    assert requests.settled(fetching, None) is fetching
+    warm = requests.to_json(WarmRequest(source="alpaca"))
+    assert requests.settled(warm, HASH) is warm
 
 
 @pytest.mark.parametrize("data", [{}, {"kind": "sweep"}, {"kind": "run", "strategy": 1, "asked": 3}])
@@ -103,7 +205,7 @@ def test_names_that_are_not_there() -> None:
     with pytest.raises(SpaceError) as caught:
         requests.opened_space(sweep(HASH, vary={"windov": "5:9:1"}))
     assert "windov" in str(caught.value)
-    assert requests.opened_space(sweep(HASH)).size == 4_530
+    assert requests.opened_space(sweep(HASH)).size == ROWS
 
 
 @pytest.mark.parametrize(("size", "each"), [(1, 5), (10, 3), (10, 10), (4530, 64), (7, 0)])

@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from uuid import UUID
 
-from jobs_cases import OWNER, PATIENCE_SECONDS, sweep
+from jobs_cases import OWNER, PATIENCE_SECONDS, newcomer, sweep
 from sqlalchemy import text
 
 from treefolio.errors import Refused
@@ -47,7 +47,7 @@ def test_traffic(store: Store, snapshot: str, tmp_path: Path) -> None:
     (tmp_path / "file").write_bytes(b"result")
     bench = Bench(store.engine, store.settings.model_copy(update={"chunk_tries": 1_000}))
     for user in ("bob", "eve"):
-        store.enter_user(user)
+        newcomer(store, user, snapshot)
     jobs = {store.submit(owner, sweep(snapshot)).id: owner for owner in (OWNER, OWNER, "bob", "eve")}
     assert len(jobs) == JOBS
     over = threading.Event()

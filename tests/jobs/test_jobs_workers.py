@@ -5,12 +5,16 @@ Every job ends, and its files are the bytes that the library writes.
 
 from __future__ import annotations
 
+import datetime as dt
 import os
 import random
 import signal
 import socket
 import subprocess
 import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from uuid import UUID
 
@@ -28,10 +32,12 @@ from jobs_cases import (
     panel,
     sweep,
     until,
+    url_of,
     workers,
 )
 from sqlalchemy import text
 
+from treefolio.jobs import embedded
 from treefolio.jobs.chunks import sweep_up
 from treefolio.jobs.ledger.bench import Bench
 from treefolio.jobs.ledger.records import ChunkState
@@ -50,10 +56,6 @@ KILLS = 10
 @pytest.fixture(scope="module", autouse=True)
 def _compiled() -> None:
     warm()
-
-
-def url_of(store: Store) -> str:
-    return store.engine.url.render_as_string(hide_password=False).replace("postgresql+psycopg", "postgresql")
 
 
 def check(store: Store, job: UUID, expected: dict[str, bytes]) -> None:
@@ -76,27 +78,14 @@ def done(store: Store, job: UUID) -> int:
     return store.get(OWNER, job).rows_done
 
 
-def test_two_workers(store: Store, snapshot: str, expected: dict[str, bytes], tmp_path: Path) -> None:
-    """The files of a job are those of the library; the log of the ledger is the job's."""
-    job = store.submit(OWNER, sweep(snapshot))
-    with workers(url_of(store), tmp_path) as house:
-        house.start()
-        house.start()
-        check(store, job.id, expected)
-        assert set(files_of(store, job.id)) == {*STABLE, "report.html", "selection.json", "stats.json"}
-        progress = store.progress(OWNER, job.id)
-        assert progress.chunks[ChunkState.DONE] > 4
-        assert progress.chunks[ChunkState.FAILED] == 0
-
-
 def test_kills(store: Store, snapshot: str, expected: dict[str, bytes], tmp_path: Path) -> None:
     """``kill -9`` of a worker that has a chunk, at ten moments from planning to the end; each is replaced."""
     chance = random.Random(6)
     moments = [0, *sorted(chance.sample(range(1, ROWS), KILLS - 2)), ROWS]
     job = store.submit(OWNER, sweep(snapshot))
     with workers(url_of(store), tmp_path) as house:
-        house.start(TREEFOLIO_CHUNK_SECONDS="0.05")
-        house.start(TREEFOLIO_CHUNK_SECONDS="0.05")
+        house.start(TREEFOLIO_CHUNK_SECONDS="0.02")
+        house.start(TREEFOLIO_CHUNK_SECONDS="0.02")
         for moment in moments:
             until(lambda moment=moment: done(store, job.id) >= moment, f"row {moment}")
             victim = until(lambda: busy(store, house), "a worker with a chunk, or the end")
@@ -124,13 +113,16 @@ def busy(store: Store, house: Workers) -> subprocess.Popen[bytes] | bool:
 
 
 def test_a_frozen_worker(store: Store, snapshot: str, expected: dict[str, bytes], tmp_path: Path) -> None:
-    """SIGSTOP past its lease, then SIGCONT: it brings what it had computed, and that is not taken."""
+    """SIGSTOP past its lease, then SIGCONT: it brings what it had computed, and that is not taken.
+
+    What the same worker brings late of the next job, but within its lease, is taken.
+    """
     job = store.submit(OWNER, sweep(snapshot))
     with workers(url_of(store), tmp_path) as house:
         frozen = house.start("late")
         until((tmp_path / "home-0" / "computed-0").exists, "the first range")
         frozen.send_signal(signal.SIGSTOP)
-        house.start()
+        other = house.start()
         check(store, job.id, expected)
         before = state_of(store, job.id)
         (tmp_path / "home-0" / "thaw").touch()
@@ -142,19 +134,14 @@ def test_a_frozen_worker(store: Store, snapshot: str, expected: dict[str, bytes]
         with store.engine.connect() as connection:
             query = "select lost, attempt from chunks where work = 'rows' and number = 0"
             assert tuple(connection.execute(text(query)).one()) == (1, 3)
-
-
-def test_a_worker_that_stays_is_believed(
-    store: Store, snapshot: str, expected: dict[str, bytes], tmp_path: Path
-) -> None:
-    """The same worker, never frozen: what it brings late is taken."""
-    job = store.submit(OWNER, sweep(snapshot))
-    with workers(url_of(store), tmp_path) as house:
-        house.start("late")
-        until(lambda: taken(store, job.id, 0), "the first range")
+        other.kill()
+        (tmp_path / "home-0" / "thaw").unlink()
+        answer.write_text("", encoding="utf-8")
+        again = store.submit(OWNER, sweep(snapshot))
+        until(lambda: taken(store, again.id, 0), "its next range")
         (tmp_path / "home-0" / "thaw").touch()
-        check(store, job.id, expected)
-        assert (tmp_path / "home-0" / "answer").read_text(encoding="utf-8") == "True"
+        check(store, again.id, expected)
+        assert answer.read_text(encoding="utf-8") == "True"
 
 
 def taken(store: Store, job: UUID, number: int) -> bool:
@@ -170,12 +157,20 @@ def state_of(store: Store, job: UUID) -> list[object]:
         return [*chunks.all(), files_of(store, job), len(store.milestones(OWNER, job))]
 
 
-def test_told_to_end(store: Store, snapshot: str, expected: dict[str, bytes], tmp_path: Path) -> None:
-    """SIGTERM: what cannot be finished soon is handed back, no attempt has failed, and the status is 0."""
-    job = store.submit(OWNER, sweep(snapshot))
+def test_cancelled_and_told_to_end(
+    store: Store, snapshot: str, expected: dict[str, bytes], tmp_path: Path
+) -> None:
+    """A cancelled job ends though its range does not. On SIGTERM, what cannot be finished soon is handed
+    back, no attempt has failed, and the status is 0."""
     with workers(url_of(store), tmp_path) as house:
         ending = house.start("waits")
-        until(lambda: taken(store, job.id, 0), "the first range")
+        other = store.submit(OWNER, sweep(snapshot))
+        until(lambda: taken(store, other.id, 0), "the first range")
+        store.ask(OWNER, other.id, Event.CANCEL)
+        assert ended(store, other.id).state is State.CANCELLED
+        assert store.parts(OWNER, other.id) == []
+        job = store.submit(OWNER, sweep(snapshot))
+        until(lambda: taken(store, job.id, 0), "the first range of the next one")
         ending.terminate()
         assert ending.wait(30) == 0
         assert not taken(store, job.id, 0)
@@ -208,9 +203,9 @@ def test_a_range_that_takes_too_long(store: Store, snapshot: str, tmp_path: Path
     """It is abandoned with its reason, three times, and the job comes to its end."""
     job = store.submit(OWNER, sweep(snapshot))
     with workers(url_of(store), tmp_path) as house:
-        house.start("waits", TREEFOLIO_CHUNK_TIMEOUT_S="2")
+        house.start("waits", TREEFOLIO_CHUNK_TIMEOUT_S="0.5")
         assert ended(store, job.id).state is State.PARTIAL
-    assert "it took longer than 2 s" in (store.get(OWNER, job.id).reason or "")
+    assert "it took longer than 0.5 s" in (store.get(OWNER, job.id).reason or "")
 
 
 def test_a_range_that_does_not_even_stop(
@@ -219,7 +214,7 @@ def test_a_range_that_does_not_even_stop(
     """It costs the process, which begins anew under its number; the second attempt succeeds."""
     job = store.submit(OWNER, sweep(snapshot))
     with workers(url_of(store), tmp_path) as house:
-        process = house.start("deaf", TREEFOLIO_CHUNK_TIMEOUT_S="3")
+        process = house.start("deaf", TREEFOLIO_CHUNK_TIMEOUT_S="0.5")
         check(store, job.id, expected)
         assert process.poll() is None
         with store.engine.connect() as connection:
@@ -227,13 +222,12 @@ def test_a_range_that_does_not_even_stop(
         assert failures == 1
 
 
-def test_pause_resume_and_cancel(
-    store: Store, snapshot: str, expected: dict[str, bytes], tmp_path: Path
-) -> None:
-    """A paused job rests and goes on to the same bytes; a cancelled one ends though its range does not."""
+def test_pause_and_resume(store: Store, snapshot: str, expected: dict[str, bytes], tmp_path: Path) -> None:
+    """A paused job rests, and goes on to the library's bytes; its files are those of a sweep."""
     job = store.submit(OWNER, sweep(snapshot))
     with workers(url_of(store), tmp_path) as house:
-        house.start()
+        house.start(TREEFOLIO_CHUNK_SECONDS="0.02")
+        house.start(TREEFOLIO_CHUNK_SECONDS="0.02")
         until(lambda: done(store, job.id), "the first rows")
         store.ask(OWNER, job.id, Event.PAUSE)
         until(lambda: store.get(OWNER, job.id).state is State.PAUSED, "the pause")
@@ -241,28 +235,44 @@ def test_pause_resume_and_cancel(
         assert rested < ROWS
         store.ask(OWNER, job.id, Event.RESUME)
         check(store, job.id, expected)
-    other = store.submit(OWNER, sweep(snapshot))
-    with workers(url_of(store), tmp_path) as house:
-        house.start("waits")
-        until(lambda: taken(store, other.id, 0), "the first range")
-        store.ask(OWNER, other.id, Event.CANCEL)
-        assert ended(store, other.id).state is State.CANCELLED
-    assert store.parts(OWNER, other.id) == []
+    assert set(files_of(store, job.id)) == {*STABLE, "report.html", "selection.json", "stats.json"}
+    progress = store.progress(OWNER, job.id)
+    assert progress.chunks[ChunkState.DONE] > 4
+    assert progress.chunks[ChunkState.FAILED] == 0
 
 
-def test_the_database_is_killed(expected: dict[str, bytes], tmp_path: Path) -> None:
-    """Workers wait for it, and go on: what was committed is there."""
+def test_the_database_is_frozen_and_killed(expected: dict[str, bytes], tmp_path: Path) -> None:
+    """Workers wait for it, and go on: what was committed is there. A chunk is brought after its lease, if the
+    database was silent for as long."""
     with PostgresServer() as server:
         store = ledger(server, tmp_path)
         snapshot = give_prices(store, tmp_path / "prices", panel())
-        job = store.submit(OWNER, sweep(snapshot))
+        job = store.submit(OWNER, sweep(snapshot)).id
         with workers(url_of(store), tmp_path) as house:
-            house.start()
-            house.start()
-            until(lambda: done(store, job.id), "the first rows")
+            house.start(TREEFOLIO_CHUNK_SECONDS="0.02")
+            house.start(TREEFOLIO_CHUNK_SECONDS="0.02")
+            rows = until(lambda: done(store, job), "the first rows")
+            with frozen(server):
+                threading.Event().wait(store.settings.lease_s + 0.5)  # longer than a lease: that is the fault
+            until(lambda: done(store, job) > rows, "further rows")
             server.restart()
-            check(store, job.id, expected)
+            check(store, job, expected)
         store.close()
+
+
+@contextmanager
+def frozen(server: PostgresServer) -> Iterator[None]:
+    """Within, no process of Postgres moves."""
+    postmaster = embedded.postmaster(server.folder)
+    assert postmaster is not None
+    family = [postmaster, *postmaster.children()]
+    for each in family:
+        each.suspend()
+    try:
+        yield
+    finally:
+        for each in family:
+            each.resume()
 
 
 def test_what_a_killed_process_left_is_removed(tmp_path: Path) -> None:
@@ -274,11 +284,12 @@ def test_what_a_killed_process_left_is_removed(tmp_path: Path) -> None:
         "dead": f"{host}.{process.pid}-x",
         "alive": f"{host}.{os.getpid()}-x",
         "elsewhere": f"{host}x.{process.pid}-x",
+        "longer": f"{host}.example.{process.pid}-x",
     }
     for name in names.values():
         (work / name / "parts").mkdir(parents=True)
     sweep_up(tmp_path)
-    assert {path.name for path in work.iterdir()} == {names["alive"], names["elsewhere"]}
+    assert {path.name for path in work.iterdir()} == set(names.values()) - {names["dead"]}
 
 
 def test_damaged_prices_are_fetched_again(store: Store, snapshot: str, tmp_path: Path) -> None:
@@ -314,9 +325,10 @@ def test_a_run(store: Store, snapshot: str, tmp_path: Path) -> None:
 
 def test_a_job_that_cannot_be(store: Store, snapshot: str, tmp_path: Path) -> None:
     """What is wrong with it is said once, as the command line says it."""
-    job = store.submit(OWNER, sweep(snapshot, vary={"windov": "5:9:1"}))
+    asked = Asked(snapshot=snapshot, start=dt.date(2040, 1, 3))
+    job = store.submit(OWNER, sweep(snapshot, asked=asked))
     with workers(url_of(store), tmp_path) as house:
         house.start()
         found = ended(store, job.id)
     assert found.state is State.FAILED
-    assert "windov" in (found.reason or "")
+    assert "2040" in (found.reason or "")

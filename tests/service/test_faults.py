@@ -4,22 +4,25 @@ from __future__ import annotations
 
 import os
 import random
+import shutil
 import signal
 from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
 from uuid import UUID
 
+import httpx
 import psutil
 import pytest
 
 from service_samples import DEADLINE_SECONDS, Served, wait_for
-from treefolio.client import Client
+from treefolio.client import Client, ServiceError
 from treefolio.jobs import embedded
 from treefolio.jobs.requests import Asked, SweepRequest, plan
 from treefolio.jobs.states import Event, State
 from treefolio.market.panel import Panel
 from treefolio.market.synthetic import synthetic_panel
+from treefolio.service.models import API
 
 TREE = """\
 name: Hot or not
@@ -39,11 +42,11 @@ def panel() -> Panel:
 
 @pytest.fixture(scope="module")
 def request_(panel: Panel) -> SweepRequest:
-    """Some 30,000 combinations: seconds of work, in many chunks."""
+    """Ten thousand combinations, in many chunks."""
     return SweepRequest(
         strategy=TREE,
         asked=Asked(snapshot=panel.content_hash, start=date(2012, 1, 3)),
-        vary={"hot": "50:99.9:0.1", "days": "2:61:1"},
+        vary={"hot": "50:99.8:0.3", "days": "2:61:1"},
     )
 
 
@@ -57,8 +60,8 @@ def expected(request_: SweepRequest, panel: Panel, tmp_path_factory: pytest.Temp
 
 @pytest.fixture
 def own(tmp_path: Path) -> Iterator[Served]:
-    """A service that nobody else uses."""
-    with Served(tmp_path / "home") as service:
+    """A service that nobody else uses, with small chunks."""
+    with Served(tmp_path / "home", settings={"TREEFOLIO_CHUNK_SECONDS": "0.02"}) as service:
         yield service
 
 
@@ -77,6 +80,20 @@ def fetched(client: Client, job: UUID, folder: Path) -> bytes:
     return (folder / "rows.parquet").read_bytes()
 
 
+def database_away(own: Served, job: UUID) -> None:
+    """Postgres is killed, and for a while nobody starts it again: requests are told when to come back."""
+    (keeper,) = own.processes("treefolio.jobs.embedded")
+    found = embedded.postmaster(own.home / embedded.FOLDER)
+    assert found is not None
+    keeper.suspend()
+    found.kill()
+    for path in ("health", "jobs", f"jobs/{job}/rows"):
+        answer = httpx.get(f"{own.url}{API}/{path}", timeout=DEADLINE_SECONDS)
+        assert (answer.status_code, answer.json()["code"]) == (503, "database_away")
+        assert int(answer.headers["Retry-After"]) > 0
+    keeper.resume()
+
+
 def test_parts_are_killed_while_it_works(
     own: Served, request_: SweepRequest, panel: Panel, expected: bytes, tmp_path: Path
 ) -> None:
@@ -88,25 +105,37 @@ def test_parts_are_killed_while_it_works(
         for what in ("worker", "answer", "worker", "postgres", "worker", "answer"):
             rows = further(client, job, rows)
             if what == "postgres":
-                found = embedded.postmaster(own.home / embedded.FOLDER)
+                database_away(own, job)
             else:
-                found = dice.choice(own.processes("treefolio", what))
-            assert found is not None
-            found.kill()
+                dice.choice(own.processes("treefolio", what)).kill()
         for progress in client.watch(job):
             last = progress.job
         assert (last.state, last.rows_failed, last.rows_done) == (State.DONE, 0, last.rows_total)
         assert fetched(client, job, tmp_path / "out") == expected
         wait_for(lambda: len(own.processes("treefolio", "worker")) == 2, "both workers")
+        full_disk(own, client, job)
 
 
-def test_the_whole_is_killed(
+def full_disk(own: Served, client: Client, job: UUID) -> None:
+    """The answering process finds no room for rows, and says so; when there is room it has them."""
+    (answering,) = own.processes("treefolio", "answer")
+    shutil.rmtree(own.home / "service" / "rows" / str(job), ignore_errors=True)
+    before = answering.rlimit(psutil.RLIMIT_FSIZE)
+    answering.rlimit(psutil.RLIMIT_FSIZE, (50_000, before[1]))
+    with pytest.raises(ServiceError, match="allows no more to be written") as caught:
+        client.rows(job)
+    assert (caught.value.code, caught.value.status) == ("output", 507)
+    answering.rlimit(psutil.RLIMIT_FSIZE, before)
+    assert client.rows(job, limit=1).complete
+
+
+def test_the_whole_is_killed_and_then_asked_to_end(
     own: Served, request_: SweepRequest, panel: Panel, expected: bytes, tmp_path: Path
 ) -> None:
-    """Everything ends with it; when it is started again on the same folder, the job goes on and ends."""
+    """All of it ends, killed or asked, and then with status 0; on the same folder the job goes on."""
     with own.client() as client:
         job = client.submit(request_, panel, key="once").id
-        further(client, job, 0)
+        done = further(client, job, 0)
     parts = own.processes()
     database = embedded.postmaster(own.home / embedded.FOLDER)
     assert len(parts) >= 4
@@ -117,19 +146,7 @@ def test_the_whole_is_killed(
     own.start()
     with own.client() as client:
         assert client.submit(request_, panel, key="once").id == job
-        for progress in client.watch(job):
-            last = progress.job
-        assert last.state == State.DONE
-        assert fetched(client, job, tmp_path / "out") == expected
-
-
-def test_it_is_asked_to_end_while_it_works(
-    own: Served, request_: SweepRequest, panel: Panel, expected: bytes, tmp_path: Path
-) -> None:
-    """All of it ends, with status 0; what is done is kept, and what is left is done when it is back."""
-    with own.client() as client:
-        job = client.submit(request_, panel).id
-        done = further(client, job, 0)
+        done = further(client, job, done)
     parts = own.processes()
     assert own.stop() == 0
     assert not any(alive(each) for each in parts)
@@ -139,7 +156,7 @@ def test_it_is_asked_to_end_while_it_works(
         assert client.job(job).rows_done >= done
         for progress in client.watch(job):
             last = progress.job
-        assert last.state == State.DONE
+        assert (last.state, last.rows_failed, last.rows_done) == (State.DONE, 0, last.rows_total)
         assert fetched(client, job, tmp_path / "out") == expected
 
 
@@ -151,13 +168,12 @@ def alive(process: psutil.Process) -> bool:
         return False
 
 
-def test_one_folder_is_served_once(own: Served) -> None:
+def test_one_folder_is_served_once(served: Served) -> None:
     """A second service on it is refused, and the first one does not notice."""
-    second = Served(own.home, workers=0)
-    second.said = []
+    second = Served(served.home, workers=0)
     with pytest.raises(AssertionError, match="is served already"):
         second.start()
-    with Client(own.url, patience=DEADLINE_SECONDS) as client:
+    with served.client() as client:
         assert client.health().status == "ok"
 
 

@@ -47,11 +47,11 @@ def test_a_database_that_is_not_there(
     program: Program, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Is said, without its password, and the status is 1."""
-    monkeypatch.setenv("TREEFOLIO_DATABASE_URL", "postgresql://me:secret@127.0.0.1:1/none")
+    monkeypatch.setenv("TREEFOLIO_DATABASE_URL", "postgresql://me:hush@127.0.0.1:1/none")
     for arguments in (("serve", "--home", tmp_path / "home", "--port", "0"), ("doctor",)):
         called = program(*arguments)
         assert called.status == 1, called.out
-        assert "secret" not in called.err + called.out
+        assert "hush" not in called.err + called.out
         assert "does not answer" in called.err + called.out
 
 
@@ -98,9 +98,9 @@ def test_doctor_says_what_is_missing(
 ) -> None:
     """With what to do about it on the last line."""
     monkeypatch.setenv("TREEFOLIO_HOME", str(served.home))
-    monkeypatch.setenv("TREEFOLIO_REDIS_URL", "redis://:secret@127.0.0.1:1")
+    monkeypatch.setenv("TREEFOLIO_REDIS_URL", "redis://:hush@127.0.0.1:1")
     called = program("doctor")
     assert called.status == 1
     assert "price cache" in called.err
     assert "then the cache is a folder" in called.err.splitlines()[-1]
-    assert "secret" not in called.err + called.out
+    assert "hush" not in called.err + called.out

@@ -109,7 +109,7 @@ def test_openapi_is_complete(raw: httpx.Client) -> None:
         assert each.get("description"), each["operationId"]
         assert each["responses"]["422"]["content"]["application/json"]["schema"]["$ref"].endswith("/Problem")
     submit = page["paths"]["/api/v1/jobs"]["post"]["requestBody"]["content"]["application/json"]
-    assert set(submit["examples"]) == {"sweep", "run"}
+    assert set(submit["examples"]) == {"sweep", "run", "walkforward", "warm"}
 
 
 # Who may come in, and with how much.
@@ -298,7 +298,7 @@ def test_an_ended_job_stays_as_it_is(raw: httpx.Client, client: Client, done: Jo
         refused(raw.post(f"/jobs/{done.id}/{event}"), 409, "conflict")
     assert client.job(done.id) == done
     refused(raw.post(f"/jobs/{done.id}/finish"), 404, "not_found")
-    refused(raw.delete(f"/jobs/{done.id}"), 405, "method")
+    refused(raw.put(f"/jobs/{done.id}"), 405, "method")
 
 
 def test_progress_says_when_to_ask_again(raw: httpx.Client, done: Job) -> None:

@@ -13,11 +13,9 @@ import typer
 from cli_samples import Program, write_prices, write_strategy
 from service_samples import Served
 from treefolio.cli.app import app
-from treefolio.jobs.settings import JobSettings
 from treefolio.jobs.states import State
 from treefolio.service.models import API
 from treefolio.service.pace import SLOWEST, STEPS
-from treefolio.service.settings import ServiceSettings
 
 DOCS = Path(__file__).parents[2] / "docs"
 SERVICE = (DOCS / "service.md").read_text(encoding="utf-8")
@@ -59,19 +57,23 @@ def test_routes(served: Served) -> None:
     """Every route stands there, and no other one."""
     paths = httpx.get(f"{served.url}{API}/openapi.json").json()["paths"]
     there = {f"{verb.upper()} {path.removeprefix(API)}" for path, verbs in paths.items() for verb in verbs}
-    named = set(re.findall(r"`((?:GET|HEAD|POST|PUT) /[^`]*)`", SERVICE)) - {f"GET {API}/openapi.json"}
+    named = set(re.findall(r"`((?:GET|HEAD|POST|PUT|PATCH|DELETE) /[^`]*)`", SERVICE)) - {
+        f"GET {API}/openapi.json"
+    }
     assert named == there
 
 
 def test_verbs() -> None:
-    """Each verb of a service and of `jobs` has its row."""
+    """Each verb of a service, of `jobs`, `secrets`, `strategies` and `users` has its row."""
     commands = typer.main.get_command(app).commands  # type: ignore[attr-defined]  # it is a group
-    for name in ("serve", "worker", "doctor", *(f"jobs {each}" for each in commands["jobs"].commands)):
+    several = ("jobs", "secrets", "strategies", "users")
+    groups = [f"{group} {each}" for group in several for each in commands[group].commands]
+    for name in ("serve", "worker", "doctor", *groups):
         assert f"| `{name}` |" in SERVICE, name
 
 
 def test_words() -> None:
-    """States, the pace of asking, settings with their defaults, figures."""
+    """States, and the pace of asking."""
     for state in State:
         assert f"`{state}`" in SERVICE, state
     pace = SERVICE[SERVICE.index("`Retry-After` of progress") :]
@@ -84,11 +86,6 @@ def test_words() -> None:
             SLOWEST,
         )
     ]
-    for table in (JobSettings, ServiceSettings):
-        for name, field in table.model_fields.items():
-            if name != "home":
-                default = "" if field.default is None else f"`{field.default}`"
-                assert f"| `TREEFOLIO_{name.upper()}` | {default} | {field.description} |" in OPERATIONS
 
 
 def test_figures(served: Served) -> None:

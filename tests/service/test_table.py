@@ -16,6 +16,7 @@ from treefolio.service.table import (
     Wanted,
     file_name,
     find,
+    known,
     label,
     plain_rows,
     selected,
@@ -125,6 +126,31 @@ def test_pages_make_up_the_table() -> None:
     assert pl.concat([each.rows for each in pages]).equals(page(sort=("sharpe",)).rows)
 
 
+@given(
+    st.lists(st.tuples(st.none() | st.integers(-2, 2), st.none() | st.integers(-2, 2)), min_size=1),
+    st.sampled_from([("sharpe",), ("-sharpe",), ("sharpe", "max_drawdown"), ("-sharpe", "-max_drawdown")]),
+    st.integers(0, 20),
+    st.integers(1, 20),
+)
+def test_a_page_of_many(
+    rows: list[tuple[int | None, int | None]], sort: tuple[str, ...], offset: int, limit: int
+) -> None:
+    """Wherever it is cut, it is what a plain sort of all rows gives: ties in row order, nothing last."""
+    kinds = {"sharpe": pl.Float64, "max_drawdown": pl.Float64}
+    table = pl.DataFrame(rows, schema=kinds, orient="row")
+    numbers = pl.int_range(len(rows), eager=True)
+
+    def key(number: int) -> list[tuple[bool, float]]:
+        values = dict(zip(kinds, rows[number], strict=True))
+        signs = {"sharpe": -1, "-sharpe": 1, "max_drawdown": 1, "-max_drawdown": -1}
+        found = [(values[name.removeprefix("-")], signs[name]) for name in sort]
+        return [(value is None, sign * (value or 0)) for value, sign in found]
+
+    found = find(table, numbers, Wanted(sort=sort), offset=offset, limit=limit)
+    assert list(found.numbers) == sorted(range(len(rows)), key=key)[offset : offset + limit]
+    assert found.matching == len(rows)
+
+
 def test_columns() -> None:
     """Those that are asked for, in that order; an unknown one is refused."""
     assert page(columns=("sharpe", "hot")).rows.columns == ["sharpe", "hot"]
@@ -134,7 +160,14 @@ def test_columns() -> None:
     for wanted in ({"columns": ("hott",)}, {"sort": ("hott",)}):
         with pytest.raises(UsageError) as caught:
             page(**wanted)
-        assert caught.value.hint == "Did you mean hot?"
+        assert (caught.value.path, caught.value.hint) == (next(iter(wanted)), "Did you mean hot?")
+
+
+def test_a_dot_without_quotes() -> None:
+    """A condition on a handle that is not quoted says how it is written."""
+    with pytest.raises(UsageError) as caught:
+        known("c1", pl.DataFrame({"c1.window": [7]}), "where")
+    assert "need quotes" in str(caught.value.hint)
 
 
 def test_a_table_without_rows_yet() -> None:

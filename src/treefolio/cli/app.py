@@ -12,6 +12,7 @@ import typer
 from treefolio.cli import (
     answer,
     asked,
+    backup,
     check,
     compare,
     convert,
@@ -23,19 +24,23 @@ from treefolio.cli import (
     inspect,
     jobs,
     log,
+    restore,
     reveal,
     robustness,
     run,
+    secrets,
     serve,
+    strategies,
     sweep,
     top,
+    users,
     walkforward,
     worker,
 )
 
 VERBS = (run, sweep, walkforward, reveal, robustness, inspect, convert, explain, check, compare, top, demo)
 """Each module has a function `verb`; its name is the module's."""
-HOUSE = (serve, worker, doctor)
+HOUSE = (serve, worker, doctor, backup, restore)
 """Verbs of who runs a service; docs/service.md has them."""
 
 app = typer.Typer(
@@ -51,6 +56,9 @@ for module in (*VERBS, *HOUSE):
 app.command("answer", hidden=True)(answer.verb)
 app.add_typer(data.app, name="data")
 app.add_typer(jobs.app, name="jobs")
+app.add_typer(strategies.app, name="strategies")
+app.add_typer(users.app, name="users")
+app.add_typer(secrets.app, name="secrets")
 
 
 def _version(wanted: bool) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -14,12 +13,7 @@ from treefolio.cli.asked import imported, note_import, supply
 from treefolio.cli.flags import AsJson, Prices, StrategyFile, spread
 
 if TYPE_CHECKING:
-    from treefolio.formats import Import, Report
-    from treefolio.graph.graph import Graph
     from treefolio.strategy.tree import Strategy
-
-COMPOSER = "composer"
-"""Formats whose name begins so count an if as three nodes (itself and both branches), and the file as one."""
 
 
 @spread
@@ -32,6 +26,7 @@ def verb(
     """Say what a strategy's file holds; with a source, which prices it needs and which are known."""
     from treefolio.graph.build import build  # noqa: PLC0415 - heavy
     from treefolio.graph.show import show as lines  # noqa: PLC0415 - heavy
+    from treefolio.sweep.inspection import describe  # noqa: PLC0415 - heavy
 
     found = imported(Path(strategy))
     note_import(found.strategy)
@@ -53,33 +48,6 @@ def verb(
 def print_json(data: object) -> None:
     """One JSON document on standard output."""
     print(json.dumps(data, indent=2, ensure_ascii=False, allow_nan=False))
-
-
-def describe(found: Import, built: Graph) -> dict[str, object]:
-    """Everything that is said of an import, as plain data."""
-    from treefolio.graph.derive import choices, tickers  # noqa: PLC0415 - heavy
-    from treefolio.graph.ops import Op  # noqa: PLC0415 - heavy
-    from treefolio.indicators import SIGNATURES  # noqa: PLC0415 - heavy
-    from treefolio.strategy.handles import handles  # noqa: PLC0415 - heavy
-    from treefolio.strategy.tree import depth  # noqa: PLC0415 - heavy
-
-    strategy = found.strategy
-    values = {variable.name: variable.values for variable in strategy.variables}
-    held, read = tickers(built, values)
-    read_by = [node for node in built.nodes if node.op in (Op.READING, Op.INDICATOR)]
-    return {
-        "name": strategy.name,
-        "format": found.format,
-        "nodes": nodes(found),
-        "depth": depth(strategy.root),
-        "graph_nodes": len(built),
-        "tickers": sorted(held | read),
-        "indicators": sorted({str(name) for node in read_by for name in choices(node.params[0], values)}),
-        "lookback": lookback(strategy),
-        "variables": [dataclasses.asdict(variable) for variable in strategy.variables],
-        "handles": [dataclasses.asdict(handle) for handle in handles(strategy, SIGNATURES)],
-        "report": report(found.report),
-    }
 
 
 def prices_needed(strategy: Strategy, flags: Prices) -> dict[str, object]:
@@ -112,49 +80,6 @@ def prices_needed(strategy: Strategy, flags: Prices) -> dict[str, object]:
         "hits": figures.hits,
         "misses": figures.misses,
     }
-
-
-def report(found: Report) -> dict[str, list[dict[str, object]]]:
-    """The import's notes by kind."""
-    return {
-        "ignored": [dataclasses.asdict(note) for note in found.ignored],
-        "approximated": [dataclasses.asdict(note) for note in found.approximated],
-        "unsupported": [dataclasses.asdict(note) for note in found.unsupported],
-    }
-
-
-def nodes(found: Import) -> int:
-    """The nodes of the tree, as the format that it came in counts them."""
-    from treefolio.strategy.tree import If, count_nodes, iterate  # noqa: PLC0415 - heavy
-
-    own = count_nodes(found.strategy.root)
-    if not found.format.startswith(COMPOSER):
-        return own
-    return 1 + own + 2 * sum(isinstance(item, If) for item in iterate(found.strategy.root))
-
-
-def lookback(strategy: Strategy) -> int:
-    """Sessions before the first decision, with all variables at their defaults and prices from the first."""
-    import numpy as np  # noqa: PLC0415 - heavy
-
-    from treefolio.graph.build import build  # noqa: PLC0415 - heavy
-    from treefolio.graph.derive import tickers  # noqa: PLC0415 - heavy
-    from treefolio.graph.start import starts  # noqa: PLC0415 - heavy
-    from treefolio.indicators import SIGNATURES  # noqa: PLC0415 - heavy
-    from treefolio.market.panel import FIELDS, Panel  # noqa: PLC0415 - heavy
-    from treefolio.strategy.variables import bind  # noqa: PLC0415 - heavy
-
-    graph = build(bind(strategy, {}, SIGNATURES)).graph
-    held, read = tickers(graph, {})
-    names = tuple(sorted(held | read))
-    one_day = Panel(
-        sessions=np.array(["2020-01-02"], "datetime64[D]"),
-        tickers=names,
-        fields={field: np.ones((1, len(names))) for field in FIELDS},
-        basis="ones",
-        source="ones",
-    )
-    return int(str(starts(graph, one_day, {}, np.zeros((1, 0), np.int64)).root))
 
 
 def _print(facts: dict[str, object]) -> None:

@@ -20,17 +20,28 @@ def lines() -> Iterator[None]:
     """While it lasts, what Treefolio logs goes to standard error."""
     wanted = os.environ.get("TREEFOLIO_LOG", "").casefold()
     handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(_structured() if wanted in LEVELS else logging.Formatter("Warning: %(message)s"))
-    ours = logging.getLogger("treefolio")
+    handler.setFormatter(_structured() if wanted in LEVELS else _Plain("Warning: %(message)s"))
+    ours, others = logging.getLogger("treefolio"), logging.getLogger()
     before = ours.level, ours.propagate
     ours.addHandler(handler)
     ours.propagate = False
     ours.setLevel(wanted.upper() if wanted in LEVELS else logging.WARNING)
+    if wanted in LEVELS:
+        others.addHandler(handler)  # what libraries warn of has the same form
     try:
         yield
     finally:
         ours.removeHandler(handler)
+        others.removeHandler(handler)
         ours.level, ours.propagate = before
+
+
+class _Plain(logging.Formatter):
+    """The message, and the reason where one was given beside it."""
+
+    def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802 - logging's own name
+        reason = getattr(record, "reason", None)
+        return super().formatMessage(record) + (f": {reason}" if reason else "")
 
 
 def _structured() -> logging.Formatter:

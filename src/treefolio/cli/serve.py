@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 from typer import Option
 
 from treefolio.cli import show
+
+if TYPE_CHECKING:
+    from treefolio.service.serving import Ready
 
 
 def verb(
@@ -21,22 +24,35 @@ def verb(
     workers: Annotated[
         str | None, Option(metavar="N|auto", help="auto follows the work [one for each processor].")
     ] = None,
-    host: Annotated[str, Option(metavar="NAME", help="Of this machine: there is no login.")] = "127.0.0.1",
+    host: Annotated[
+        str, Option(metavar="NAME", help="To listen on; of this machine alone without --users.")
+    ] = "127.0.0.1",
+    users: Annotated[
+        bool, Option("--users", help="Several users, who log in; the first one by the link that is printed.")
+    ] = False,
 ) -> int:
     """Serve jobs on this machine: requests, workers and the database, until it is stopped."""
 
     from treefolio.service.serving import Wish, serve, workers_of  # noqa: PLC0415 - heavy
+    from treefolio.service.settings import ServiceSettings  # noqa: PLC0415 - with the others
     from treefolio.settings import home as usual  # noqa: PLC0415 - with the others
 
     count = workers_of(str(os.cpu_count() or 1) if workers is None else workers)
     show.compile_kernels()
     where = (home or usual()).expanduser().absolute()
-    serve(Wish(home=where, host=host, port=port, workers=count), ready)
+    several = users or ServiceSettings().users
+    serve(Wish(home=where, host=host, port=port, workers=count, users=several), ready)
     show.say("Stopped; what is done is kept.")
     return 0
 
 
-def ready(url: str, workers: int) -> None:
+def ready(found: Ready) -> None:
     """Says that jobs are taken."""
-    show.say(f"Treefolio serves at {url} with {workers} worker{'' if workers == 1 else 's'}.")
-    show.say("`treefolio jobs submit sweep STRATEGY …` gives it work; Ctrl-C stops it.")
+    from treefolio.client import DEFAULT_URL  # noqa: PLC0415 - heavy
+
+    count = found.workers
+    show.say(f"Treefolio serves at {found.url} with {count} worker{'' if count == 1 else 's'}.")
+    if found.link is not None:
+        show.say(f"Begin as the administrator, within 24 hours: {found.link}")
+    where = "" if found.url == DEFAULT_URL else f" --url {found.url}"
+    show.say(f"`treefolio jobs{where} submit sweep STRATEGY …` gives it work; Ctrl-C stops it.")

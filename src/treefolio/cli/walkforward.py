@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated
 
 from rich import box
@@ -41,13 +42,35 @@ KERNEL = "best_rows"
 HALF = 0.5
 """Efficiency from which on a strategy is worth a second look, by Pardo's rule of thumb."""
 
-Train = Annotated[str | None, Option("--train", metavar="LENGTH", help="Sessions that choose: 3y, 6m, 126d.")]
-Test = Annotated[str | None, Option("--test", metavar="LENGTH", help="Sessions that judge, after them.")]
-Step = Annotated[str | None, Option("--step", metavar="LENGTH", help="To the next fold [as --test].")]
-Groups = Annotated[int | None, Option(metavar="N", help="Of cpcv: groups of sessions [10].")]
-TestGroups = Annotated[int | None, Option(metavar="K", help="Of cpcv: groups that judge at a time [2].")]
-Purge = Annotated[str | None, Option(metavar="5d", help="Of cpcv: sessions left out around tests [0].")]
-Embargo = Annotated[str | None, Option(metavar="5d", help="Of cpcv: more of them after tests [0].")]
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Choosing:
+    """Which sessions choose, which judge, and by what."""
+
+    train: Annotated[
+        str | None, Option("--train", metavar="LENGTH", help="Sessions that choose: 3y, 6m, 126d.")
+    ] = None
+    test: Annotated[
+        str | None, Option("--test", metavar="LENGTH", help="Sessions that judge, after them.")
+    ] = None
+    step: Annotated[str | None, Option("--step", metavar="LENGTH", help="To the next fold [as --test].")] = (
+        None
+    )
+    anchored: Annotated[bool, Option("--anchored", help="Every training begins at the start.")] = False
+    by: Annotated[
+        str, Option("--by", metavar="KEY", help="The metric that chooses, or -KEY for its other end.")
+    ] = "sharpe"
+    scheme: Annotated[
+        str, Option(metavar="walkforward|cpcv", help="cpcv: combinatorial purged cross-validation.")
+    ] = "walkforward"
+    groups: Annotated[int | None, Option(metavar="N", help="Of cpcv: groups of sessions [10].")] = None
+    test_groups: Annotated[
+        int | None, Option(metavar="K", help="Of cpcv: groups that judge at a time [2].")
+    ] = None
+    purge: Annotated[
+        str | None, Option(metavar="5d", help="Of cpcv: sessions left out around tests [0].")
+    ] = None
+    embargo: Annotated[str | None, Option(metavar="5d", help="Of cpcv: more of them after tests [0].")] = None
 
 
 @spread
@@ -58,20 +81,7 @@ def verb(
     period: Period,
     trading: Trading,
     selected: Selection,
-    train: Train = None,
-    test: Test = None,
-    step: Step = None,
-    anchored: Annotated[bool, Option("--anchored", help="Every training begins at the start.")] = False,
-    by: Annotated[
-        str, Option("--by", metavar="KEY", help="The metric that chooses, or -KEY for its other end.")
-    ] = "sharpe",
-    scheme: Annotated[
-        str, Option(metavar="walkforward|cpcv", help="cpcv: combinatorial purged cross-validation.")
-    ] = "walkforward",
-    groups: Groups = None,
-    test_groups: TestGroups = None,
-    purge: Purge = None,
-    embargo: Embargo = None,
+    choosing: Choosing,
     vary: Varied = None,
     sets: Sets = None,
     threads: Threads = 0,
@@ -81,29 +91,21 @@ def verb(
 ) -> int:
     """Choose the best combination on some sessions, and judge it on those that follow."""
     threads = threads_of(threads)
-    one_of(scheme, SCHEMES, "--scheme")
-    rolling = {"--train": train, "--test": test, "--step": step, "--anchored": anchored or None}
-    combined = {"--groups": groups, "--test-groups": test_groups, "--purge": purge, "--embargo": embargo}
-    _none_of(combined if scheme == "walkforward" else rolling, scheme)
-    how = (
-        _rolling(train, test, step, anchored=anchored)
-        if scheme == "walkforward"
-        else _combinatorial(groups, test_groups, purge, embargo)
-    )
+    how = scheme_of(choosing)
     from treefolio.report.walk_page import walk_page, whole_sample  # noqa: PLC0415 - heavy
     from treefolio.sweep.files import require_free  # noqa: PLC0415 - heavy
     from treefolio.sweep.output import write_report  # noqa: PLC0415 - heavy
     from treefolio.sweep.walkforward.files import write_walk  # noqa: PLC0415 - heavy
     from treefolio.sweep.walkforward.plan import criterion, plan_walk  # noqa: PLC0415 - heavy
 
-    criterion(by, how)
+    criterion(choosing.by, how)
     require_free(out)
     planned, notes = plan_rows(
         strategy, prices, period, trading, vary or [], sets or [], latest_start, selection(selected)
     )
     if planned.supplied is not None:
         keep_snapshot(planned.supplied)
-    walk = plan_walk(planned, how, by)
+    walk = plan_walk(planned, how, choosing.by)
     announce(walk, threads, notes)
     write_walk(result := work(walk, threads), out)
     report = write_report(out, walk_page(result, whole_sample(walk, result)))
@@ -120,6 +122,32 @@ def _require_choice(result: WalkForward) -> None:
             f"no fold could choose: {result.by} is defined for no row on any training",
             hint="Take longer --train, another --by, or look at the rows with `treefolio sweep`.",
         )
+
+
+def scheme_of(flags: Choosing) -> Scheme:
+    """The scheme that the flags ask for.
+
+    Raises:
+        UsageError: one is missing, is of the other scheme, or has no meaning.
+    """
+    one_of(flags.scheme, SCHEMES, "--scheme")
+    rolling = {
+        "--train": flags.train,
+        "--test": flags.test,
+        "--step": flags.step,
+        "--anchored": flags.anchored or None,
+    }
+    combined = {
+        "--groups": flags.groups,
+        "--test-groups": flags.test_groups,
+        "--purge": flags.purge,
+        "--embargo": flags.embargo,
+    }
+    if flags.scheme == "walkforward":
+        _none_of(combined, flags.scheme)
+        return _rolling(flags.train, flags.test, flags.step, anchored=flags.anchored)
+    _none_of(rolling, flags.scheme)
+    return _combinatorial(flags.groups, flags.test_groups, flags.purge, flags.embargo)
 
 
 def _none_of(flags: Mapping[str, object], scheme: str) -> None:

@@ -15,6 +15,7 @@ is such a question too, because each submission has a key of its own.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import tempfile
 import time
@@ -26,6 +27,11 @@ from uuid import UUID
 
 import httpx
 
+from treefolio.client.charts import Charts
+from treefolio.client.keys import KeyGroup
+from treefolio.client.lists import ListGroup
+from treefolio.client.schedules import ScheduleGroup
+from treefolio.client.strategies import StrategyGroup
 from treefolio.client.transport import (
     DEFAULT_URL,
     PATIENCE_SECONDS,
@@ -39,6 +45,7 @@ from treefolio.client.transport import (
 )
 from treefolio.jobs.states import Event, State
 from treefolio.service.models import File, Files, Health, Job, Jobs, Progress, Rows, Workers
+from treefolio.service.usage.models import Usage
 
 if TYPE_CHECKING:
     from treefolio.jobs.requests import Request
@@ -64,6 +71,11 @@ class Client:
         transport: httpx.BaseTransport | None = None,
     ) -> None:
         self.transport = Transport(url, token=token, patience=patience, transport=transport)
+        self.strategies = StrategyGroup(self.transport)
+        self.lists = ListGroup(self.transport)
+        self.charts = Charts(self.transport)
+        self.keys = KeyGroup(self.transport)
+        self.schedules = ScheduleGroup(self.transport)
 
     def __enter__(self) -> Client:
         return self
@@ -79,15 +91,17 @@ class Client:
         """Its workers."""
         return self.transport.get(Workers, "/workers")
 
-    def submit(self, request: Request, panel: Panel, *, key: str | None = None) -> Job:
-        """Submits a run or a sweep; its prices are uploaded when the service has them not.
+    def submit(self, request: Request, panel: Panel | None = None, *, key: str | None = None) -> Job:
+        """Submits a job; its prices are uploaded when the service has them not.
 
         Args:
+            panel: the prices; None when the service fetches them, or none are needed.
             key: the same key again gives the same job.
         """
         from treefolio.jobs.requests import to_json  # noqa: PLC0415 - heavy, and nothing else needs it
 
-        self.upload(panel)
+        if panel is not None:
+            self.upload(panel)
         answer = self.transport.ask(
             "POST",
             "/jobs",
@@ -105,6 +119,7 @@ class Client:
             self.transport.ask("HEAD", f"/snapshots/{name}")
         except ServiceError as error:
             if error.status != httpx.codes.NOT_FOUND:
+                self.transport.ask("GET", "/session")  # an answer to HEAD cannot say why
                 raise
             with tempfile.TemporaryDirectory(prefix="treefolio-upload-") as folder:
                 snapshots.keep(panel, Path(folder))
@@ -123,6 +138,18 @@ class Client:
         """Pauses, resumes or cancels a job."""
         return read(Job, self.transport.ask("POST", f"/jobs/{job}/{event}"))
 
+    def remove(self, job: UUID) -> None:
+        """Removes a job that has ended, with its results."""
+        self.transport.ask("DELETE", f"/jobs/{job}", repeat=False)
+
+    def prioritise(self, job: UUID, priority: int) -> Job:
+        """Puts anybody's job before all others (1 and more) or behind (-1 and less); for administrators."""
+        return self.transport.send(Job, "POST", f"/jobs/{job}/priority", {"priority": priority})
+
+    def usage(self) -> Usage:
+        """What is used of each limit."""
+        return self.transport.get(Usage, "/usage")
+
     def progress(self, job: UUID) -> Progress:
         """How far a job is."""
         return self.transport.get(Progress, f"/jobs/{job}/progress")
@@ -136,12 +163,13 @@ class Client:
         lost: float | None = None
         while True:
             try:
-                for event, data in self.transport.events(job):
-                    lost = None
-                    if event == "progress":
-                        yield (found := Progress.model_validate_json(data))
-                        if found.job.ended:
-                            return
+                with contextlib.closing(self.transport.events(job)) as events:
+                    for event, data in events:
+                        lost = None
+                        if event == "progress":
+                            yield (found := Progress.model_validate_json(data))
+                            if found.job.ended:
+                                return
             except (httpx.TransportError, Away):
                 pass
             lost = lost or time.monotonic()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Generator, Sequence
 from pathlib import Path
 from typing import TypeVar
 from urllib.parse import urlsplit
@@ -26,6 +26,7 @@ _PAUSES = (0.2, PAUSE_SECONDS, 1.0, 2.0)
 _AWAY = (502, 503, 504)
 _PIECE = 1 << 20
 _START_IT = "Start it with `treefolio serve`, or name another one with --url or TREEFOLIO_URL."
+_SPELL_IT = f"Write --url or TREEFOLIO_URL like {DEFAULT_URL}."
 
 Query = Sequence[tuple[str, str]]
 Shape = TypeVar("Shape", bound=Answer)
@@ -102,14 +103,23 @@ class Transport:
 
         return self.again(once, repeat=repeat)
 
-    def send(self, shape: type[Shape], method: str, path: str, body: object = None) -> Shape:
-        """What a route answers to plain data. It is sent again only when it did not arrive.
+    def send(
+        self,
+        shape: type[Shape],
+        method: str,
+        path: str,
+        body: object = None,
+        *,
+        headers: dict[str, str] | None = None,
+        repeat: bool = False,
+    ) -> Shape:
+        """What a route answers to plain data, which is sent again when it did not arrive, or may be repeated.
 
         Raises:
             ServiceError: the service does not answer, or refuses it.
         """
         content = None if body is None else json.dumps(body, allow_nan=False)
-        return read(shape, self.ask(method, path, content=content, repeat=False))
+        return read(shape, self.ask(method, path, headers=headers, content=content, repeat=repeat))
 
     def put(self, path: str, file: Path) -> None:
         """Uploads a file. Raises ServiceError."""
@@ -165,7 +175,7 @@ class Transport:
             tries += 1
             time.sleep(pause)
 
-    def events(self, job: UUID) -> Iterator[tuple[str, str]]:
+    def events(self, job: UUID) -> Generator[tuple[str, str], None, None]:
         """Name and data of the job's events. Raises ServiceError, httpx.TransportError, Away."""
         path = f"{API}/jobs/{job}/events"
         with self.http.stream("GET", path, timeout=httpx.Timeout(60.0, connect=5.0)) as answer:
@@ -203,7 +213,7 @@ def require_address(url: str) -> None:
     except ValueError:
         whole = None
     if not whole:
-        raise ServiceError(f"{url!r} is no address of a service", code="address", hint=_START_IT)
+        raise ServiceError(f"{url!r} is no address of a service", code="address", hint=_SPELL_IT)
 
 
 def asked(**given: Collection[str] | str | int | None) -> Query:
@@ -235,7 +245,12 @@ def _refusal(answer: httpx.Response) -> ServiceError:
         problem = Problem.model_validate_json(answer.content)
     except ValueError:
         if answer.request.method == "HEAD":
-            return ServiceError("it is not there", code="refused", status=answer.status_code)
+            return ServiceError(
+                f"the service refuses it, with status {answer.status_code}",
+                code="refused",
+                status=answer.status_code,
+                hint="Try again in a moment.",
+            )
         return _stranger(answer)
     which = f" (request {problem.request_id})" if answer.is_server_error and problem.request_id else ""
     return ServiceError(
@@ -243,7 +258,7 @@ def _refusal(answer: httpx.Response) -> ServiceError:
         code=problem.code,
         status=answer.status_code,
         request_id=problem.request_id,
-        path=problem.path,
+        path=problem.path and problem.path.removeprefix("body."),
         hint=problem.hint,
     )
 

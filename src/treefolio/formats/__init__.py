@@ -15,7 +15,7 @@ No reader recurses on its input, and none drops anything without an error or a n
 from __future__ import annotations
 
 from treefolio.formats.desk import Limits
-from treefolio.formats.recognition import FORMATS, Import, read, read_text
+from treefolio.formats.recognition import FORMATS, Import, examine, read, read_text, text_of
 from treefolio.formats.report import Note, Report
 
-__all__ = ["FORMATS", "Import", "Limits", "Note", "Report", "read", "read_text"]
+__all__ = ["FORMATS", "Import", "Limits", "Note", "Report", "examine", "read", "read_text", "text_of"]

@@ -14,7 +14,8 @@ from typing import NoReturn, cast
 from treefolio.errors import FormatError, LimitError, StrategyError
 from treefolio.formats.report import Kind, Notebook
 from treefolio.strategy.json_text import Positions
-from treefolio.strategy.tree import Condition, Empty, Item, Node
+from treefolio.strategy.tree import AllOf, Condition, Empty, Item, Node
+from treefolio.strategy.validate import keep
 
 _LONGEST_PATH = 40  # labels; of a longer path the middle is left out
 
@@ -69,6 +70,7 @@ class Desk:
         source: the file's name, for messages.
         positions: where the document's containers stand in its text.
         lenient: leave out what is not supported, instead of failing.
+        problems: collects errors, so that reading goes on after them; None: the first one ends it.
     """
 
     source: str | None = None
@@ -76,6 +78,7 @@ class Desk:
     lenient: bool = False
     limits: Limits = field(default_factory=Limits)
     notebook: Notebook = field(default_factory=Notebook)
+    problems: list[StrategyError] | None = None
     _grown: int = 0
 
     def note(self, kind: Kind, message: str, place: Place) -> None:
@@ -105,7 +108,8 @@ class Desk:
             FormatError: unless ``lenient``.
         """
         if not self.lenient:
-            raise self._error(FormatError, f"the key {key!r} is not known here", place, hint)
+            keep(self._error(FormatError, f"the key {key!r} is not known here", place, hint), self.problems)
+            return
         self.note("unsupported", f"the key {key!r} is not known and was passed over", place)
 
     def located(self, error: StrategyError, place: Place) -> FormatError:
@@ -202,15 +206,20 @@ def grow(root: Seed, desk: Desk) -> Node:
 
 
 def _expand(seed: Seed, desk: Desk) -> Item | Branches | None:
-    """What the seed stands for; None when that is not supported and may be left out."""
+    """What the seed stands for; None when that is not supported and may be left out.
+
+    Where errors are collected, an empty branch stands in for a damaged node, and for a damaged condition one
+    that always holds.
+    """
     desk.count(seed.place)
     try:
         return seed.expand(seed.value, seed.place)
-    except Unsupported as error:
-        if not desk.lenient:
-            raise
-        desk.note("unsupported", f"{error.message}; the branch was left empty", seed.place)
-        return None
+    except StrategyError as error:
+        if desk.lenient and isinstance(error, Unsupported):
+            desk.note("unsupported", f"{error.message}; the branch was left empty", seed.place)
+            return None
+        keep(error, desk.problems)
+        return Empty() if seed.is_node else AllOf(())
 
 
 def as_node(item: Item) -> Node:

@@ -70,7 +70,7 @@ def read_elements(document: dict[str, object], desk: Desk) -> Strategy:
     reader = _Reader(desk)
     reader.fields.declare(document.get("variables"), place)
     root = grow(Seed(document, place, reader.expand_document), desk)
-    if not reader.tickers:
+    if not (desk.problems or reader.tickers):
         desk.fail("the strategy holds no ticker", place, hint="Add at least one ticker.")
     return Strategy(
         name=text(document.get("name"), desk, place, "the name") or DEFAULT_NAME,

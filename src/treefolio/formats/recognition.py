@@ -16,7 +16,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from treefolio.errors import FormatError, LimitError, did_you_mean
+from treefolio.errors import FormatError, LimitError, StrategyError, did_you_mean
 from treefolio.formats.composer import read_composer
 from treefolio.formats.composer_dsl import is_dsl, read_dsl
 from treefolio.formats.desk import Desk, Limits, Place
@@ -85,19 +85,31 @@ def read(
     """
     path = Path(source)
     limits = limits or Limits()
+    found = read_text(text_of(path, limits), source=path.name, lenient=lenient, limits=limits)
+    if name:
+        return replace(found, strategy=replace(found.strategy, name=name))
+    return found
+
+
+def text_of(path: Path, limits: Limits | None = None) -> str:
+    """The text in a strategy's file.
+
+    Raises:
+        FormatError: it cannot be read, or holds no text. LimitError: it is larger than the limits.
+    """
+    limits = limits or Limits()
     try:
         with path.open("rb") as file:
             data = file.read(limits.bytes + 1)
     except OSError as error:
         raise FormatError(
-            f"the file cannot be read: {error.strerror or error}", source=str(source)
+            f"the file cannot be read: {error.strerror or error}",
+            source=str(path),
+            hint=f"Name a file that is there, and that you may read; looked in {path.absolute().parent}.",
         ) from error
     if len(data) > limits.bytes:
-        raise _too_large(limits, str(source))
-    found = read_text(_decode(data, path.name), source=path.name, lenient=lenient, limits=limits)
-    if name:
-        return replace(found, strategy=replace(found.strategy, name=name))
-    return found
+        raise _too_large(limits, str(path))
+    return _decode(data, path.name)
 
 
 def read_text(
@@ -109,14 +121,32 @@ def read_text(
         FormatError: the text is damaged, in no known format, or says what is not known.
         LimitError: it is larger than the limits.
     """
-    limits = limits or Limits()
+    return _read(text, Desk(source=source, lenient=lenient, limits=limits or Limits()))
+
+
+def examine(
+    text: str, *, source: str | None = None, limits: Limits | None = None
+) -> tuple[Import | None, tuple[StrategyError, ...]]:
+    """The strategy in a text and no error, or None and all that is wrong with it, as far as it can be seen.
+
+    Where something is damaged, reading goes on beside it. At most `validate.MOST_PROBLEMS` and one are told.
+    """
+    problems: list[StrategyError] = []
+    found = None
+    try:
+        found = _read(text, Desk(source=source, limits=limits or Limits(), problems=problems))
+    except StrategyError as error:
+        problems.append(error)
+    return (None if problems else found), tuple(problems)
+
+
+def _read(text: str, desk: Desk) -> Import:
     try:
         size = len(text.encode())
     except UnicodeEncodeError as error:
-        raise FormatError("the text holds half a surrogate pair", source=source) from error
-    if size > limits.bytes:
-        raise _too_large(limits, source)
-    desk = Desk(source=source, lenient=lenient, limits=limits)
+        raise FormatError("the text holds half a surrogate pair", source=desk.source) from error
+    if size > desk.limits.bytes:
+        raise _too_large(desk.limits, desk.source)
     strategy, kind = _recognise(text.removeprefix(BOM), desk, 0)
     return Import(strategy=strategy, format=kind, report=desk.notebook.report())
 
@@ -188,7 +218,8 @@ def _from_native(text: str, desk: Desk) -> tuple[Strategy, str]:
             f"the format is not known: this is {found}", source=desk.source, hint=hint or _KNOWN
         )
     limits = TreeLimits(items=desk.limits.nodes)
-    return native.parse(text, SIGNATURES, source=desk.source, limits=limits), NATIVE
+    made = native.parse(text, SIGNATURES, source=desk.source, limits=limits, problems=desk.problems)
+    return made, NATIVE
 
 
 def _from_value(value: object, desk: Desk, depth: int, kind: str) -> tuple[Strategy, str]:

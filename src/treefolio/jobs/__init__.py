@@ -4,9 +4,10 @@
 2. `ledger` keeps everything that must survive: all SQL is there. `tables` are its tables, `migrations` make
    them. `states` is the life of a job.
 3. `queue` hands chunks to workers through Procrastinate, in the order of `fairness`.
-4. `worker` is a process that takes one chunk at a time; `chunks` computes it; `conclusion` makes a finished
-   sweep's files.
-5. `embedded` is the Postgres that is there when no other one is named.
+4. `worker` is a process that takes one chunk at a time; `chunks` does it, with what `workshop` knows of each
+   kind; `conclusion` makes a finished job's files. `agenda` says when schedules are due.
+5. `vault` keeps users' keys, encrypted with those of the `keyring`. `acts` is the log of sensitive acts.
+6. `embedded` is the Postgres that is there when no other one is named.
 
 The rows of a chunk arrive in the transaction that marks it done, guarded by the number of the attempt. So a
 chunk may be computed several times, and counts once.

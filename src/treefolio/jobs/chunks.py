@@ -1,12 +1,14 @@
-"""What is done with a chunk: plan a sweep, compute a range of its rows, make its files, or run a backtest.
+"""What is done with a chunk: plan a space, compute a range of its rows, make its files, or a whole job.
 
 A `Workshop` belongs to one worker and has one chunk at a time. It keeps what it prepared for the last jobs.
-Between blocks of rows it looks whether it shall go on.
+Between blocks of rows, and while a long step goes on, it looks whether it shall go on. What kinds of jobs do
+is in `treefolio.jobs.workshop`.
 """
 
 from __future__ import annotations
 
-import io
+import contextlib
+import logging
 import os
 import shutil
 import socket
@@ -15,61 +17,59 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
-from itertools import pairwise
 from pathlib import Path
+from threading import Event
 from uuid import UUID
 
-import numpy as np
-import polars as pl
 import psutil
 
 from treefolio.errors import DatabaseError
 from treefolio.jobs import requests
-from treefolio.jobs.conclusion import conclude_run, conclude_sweep, part_name
+from treefolio.jobs.conclusion import conclude_run
+from treefolio.jobs.keyring import Keyring
 from treefolio.jobs.ledger.bench import Bench
+from treefolio.jobs.ledger.errands import Errands, Order
 from treefolio.jobs.ledger.records import Chunk, Work
 from treefolio.jobs.panels import panel_of
-from treefolio.jobs.requests import Request, RunRequest, SweepRequest
+from treefolio.jobs.requests import Backtest, OnPrices, Request, RunRequest
 from treefolio.jobs.settings import JobSettings
+from treefolio.jobs.vault import Vault
+from treefolio.jobs.workshop import data, prices
+from treefolio.jobs.workshop.attending import GoOn, Halted, LeftBehind, attended
+from treefolio.jobs.workshop.cutting import LARGEST, ranges, speed
+from treefolio.jobs.workshop.spaces import Ending, Part, Ready, make_ready
 from treefolio.market.panel import Panel
-from treefolio.sweep import files, rows
-from treefolio.sweep.block import Worker
-from treefolio.sweep.many import Planned
+from treefolio.market.store import Told
+from treefolio.sweep import files
 
-BLOCKS = 8
-"""A range is computed in so many blocks; a stop is noticed between two of them."""
-LARGEST = 16_384
-"""Rows of a range: as many as memory has room for in every worker."""
+__all__ = ["GoOn", "Halted", "LeftBehind", "Ready", "Workshop", "ranges", "sweep_up"]
+
+log = logging.getLogger(__name__)
+
 KEPT_JOBS = 2
-TRIAL_ROWS, TRIAL_SECONDS = 32, 0.25
-"""The speed is taken from runs of rows, each twice as long as the one before, until one takes so long."""
 FOLDER = "work"
 """Below the home folder: where files are made before they are kept in the database."""
 RETRY_SECONDS = 0.25
 """Between two tries to bring a result to a database that is away."""
+SHORTEST_SECONDS = 60.0
+"""Work on prices is not stopped before, however short chunks are: it would come no further."""
+TOLD_SECONDS = 0.5
+"""A job in one piece says no more often how far it is."""
 
-GoOn = Callable[[], bool]
-
-
-class Halted(Exception):  # noqa: N818 - it is an answer, not a fault
-    """The chunk is not to be gone on with."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Ready:
-    """A sweep that this process is ready to compute rows of."""
-
-    request: SweepRequest
-    planned: Planned
-    worker: Worker
+Make = Callable[[Path, Event], None]
+"""Makes the files of a job in a folder that is not there yet, until it is told to stop."""
 
 
 class Workshop:
     """Does chunks, one at a time."""
 
-    def __init__(self, bench: Bench, settings: JobSettings) -> None:
+    def __init__(
+        self, bench: Bench, settings: JobSettings, clock: Callable[[], float] = time.monotonic
+    ) -> None:
         self.bench = bench
+        self.clock = clock
+        self.errands = Errands(bench.engine)
+        self.vault = Vault(bench.engine, Keyring(settings))
         self.settings = settings
         self._ready: OrderedDict[UUID, Ready] = OrderedDict()
 
@@ -87,75 +87,114 @@ class Workshop:
         }[chunk.work](chunk, go_on)
 
     def plan(self, chunk: Chunk, go_on: GoOn) -> bool:
-        """Cuts a sweep into ranges that take about as long as the settings say."""
+        """Cuts a space into ranges that take about as long as the settings say."""
         began = time.perf_counter()
-        ready = self.ready(chunk.job, go_on)
-        size = ready.planned.space.size
-        wanted = int(self.settings.chunk_seconds * speed(ready))
-        shared = -(-size // (2 * max(1, self.bench.alive())))
-        found = ranges(size, min(wanted, shared, LARGEST))
+        ready = self.ready(chunk, go_on)
+        wanted = int(self.settings.chunk_seconds * attended(lambda _: speed(ready), go_on))
+        shared = -(-ready.size // (2 * max(1, self.bench.alive())))
+        found = ranges(ready.size, min(wanted, shared, LARGEST))
         seconds = time.perf_counter() - began
-        return keep(lambda: self.bench.finish_plan(chunk, size, found, seconds), go_on)
+        return keep(lambda: self.bench.finish_plan(chunk, ready.size, found, seconds), go_on)
 
     def rows(self, chunk: Chunk, go_on: GoOn) -> bool:
         """Computes a range."""
-        ready = self.ready(chunk.job, go_on)
+        warm = chunk.job in self._ready
+        ready = self.ready(chunk, go_on)
         began = time.perf_counter()
         content = self.range(ready, chunk, go_on)
         seconds = time.perf_counter() - began
-        return keep(lambda: self.bench.finish_rows(chunk, content, seconds), go_on)
+        return keep(lambda: self.bench.finish_rows(chunk, content, seconds, warm=warm), go_on)
 
     def range(self, ready: Ready, chunk: Chunk, go_on: GoOn) -> bytes:
-        """The Parquet bytes of a range."""
-        planned = ready.planned
-        choices = planned.space.choices(chunk.first, chunk.last)
-        numbers, codes = [], []
-        for block in np.array_split(choices, min(BLOCKS, len(choices))):
-            if not go_on():
-                raise Halted
-            found, bad = ready.worker.measure(block)
-            numbers.append(found)
-            codes.append(bad)
-        metrics, ends = np.concatenate(numbers), np.concatenate(codes)
-        planned.skip(choices, metrics, ends)
-        table = rows.Table(planned.prepared, planned.space, planned.keys)
-        return parquet(table.frame(chunk.first, choices, metrics, ends))
+        """The bytes of a range."""
+        return ready.range(chunk.first, chunk.last, go_on)
 
     def finish(self, chunk: Chunk, go_on: GoOn) -> bool:
-        """Makes the files of a sweep."""
-        ready = self.ready(chunk.job, go_on)
+        """Makes the files of a job whose ranges are done."""
+        ready = self.ready(chunk, go_on)
         began = time.perf_counter()
         failed = self.bench.given_up(chunk.job)
         with self.folder() as folder:
-            (folder / rows.PARTS).mkdir()
-            for number, first, last in self.bench.parts(chunk.job):
-                if not go_on():
-                    raise Halted
-                path = folder / rows.PARTS / part_name(first, last)
-                with files.explained(path):
-                    path.write_bytes(self.bench.part(chunk.job, number))
-            conclude_sweep(
-                ready.planned,
-                ready.request,
-                folder,
-                failed,
-                self.bench.figures(chunk.job),
-                self.settings.home,
+            ending = Ending(
+                parts=self.parts(chunk.job),
+                failed=failed,
+                figures=self.bench.figures(chunk.job),
+                folder=folder,
+                home=self.settings.home,
             )
-            return self.kept(chunk, folder, began, missing_of(failed), go_on)
+            made = attended(lambda _: ready.conclude(ending), go_on)
+            return self.kept(chunk, made, began, missing_of(failed), go_on)
+
+    def parts(self, job: UUID) -> Iterator[Part]:
+        """The ranges of a job that are done, by row."""
+        for number, first, last in self.bench.parts(job):
+            yield Part(first, last, self.bench.part(job, number))
 
     def run(self, chunk: Chunk, go_on: GoOn) -> bool:
-        """Makes a backtest and its files."""
-        request, panel = self.asked(chunk.job)
-        assert isinstance(request, RunRequest)
-        began = time.perf_counter()
+        """Does a job in one piece, and makes its files."""
+        order, request = self.order(chunk.job)
         if not go_on():
             raise Halted
-        result = requests.run(request, panel)
+        if isinstance(request, Backtest):
+            make = self.backtest(*self.priced(chunk, order, request, go_on))
+        else:
+            make = self.errand(chunk, order, request)
+        began = time.perf_counter()
         with self.folder() as folder:
             out = folder / "out"
-            conclude_run(result, request, out)
+            attended(lambda stop: make(out, stop), go_on)
             return self.kept(chunk, out, began, None, go_on)
+
+    @staticmethod
+    def backtest(request: Backtest, panel: Panel) -> Make:
+        """Makes a backtest and its files."""
+        assert isinstance(request, RunRequest)  # the others are cut into ranges
+        return lambda out, _: conclude_run(requests.run(request, panel), request, out)
+
+    def errand(self, chunk: Chunk, order: Order, request: OnPrices) -> Make:
+        """Works on the prices of the service, and says how far that is."""
+        settings = prices.settings_of(request.source, order.owner, chunk.job, self.vault, self.settings.home)
+
+        def make(out: Path, stop: Event) -> None:
+            with files.explained(out):
+                out.mkdir()
+            errand = data.Errand(
+                settings=settings,
+                files=self.settings.flat_files,
+                tickers=lambda: self.errands.tickers(order.owner),
+                asked_at=order.at,
+                told=self.telling(chunk, stop),
+                stop=stop,
+            )
+            data.done(request, errand, out)
+
+        return make
+
+    def telling(self, chunk: Chunk, stop: Event) -> Told:
+        """Tells the ledger how far a job in one piece is; stops one whose attempt is not valid any more."""
+        spoken, pace = -TOLD_SECONDS, self.pacing(stop)
+
+        def tell(done: int, total: int) -> None:
+            nonlocal spoken
+            pace(done, total)
+            if done < total and time.monotonic() - spoken < TOLD_SECONDS:
+                return
+            spoken = time.monotonic()
+            with contextlib.suppress(DatabaseError):  # it is only news
+                if not self.errands.tell_progress(chunk, done, total):
+                    stop.set()
+
+        return tell
+
+    def pacing(self, stop: Event) -> Told:
+        """Stops what fetches for long, before that is too long: the next attempt goes on where it ended."""
+        began, most = self.clock(), max(SHORTEST_SECONDS, self.settings.chunk_timeout_s / 2)
+
+        def tell(done: int, total: int) -> None:
+            if done < total and self.clock() - began > most:
+                stop.set()
+
+        return tell
 
     def kept(self, chunk: Chunk, folder: Path, began: float, missing: str | None, go_on: GoOn) -> bool:
         """Keeps all files of a folder as the job's."""
@@ -165,25 +204,49 @@ class Workshop:
             lambda: self.bench.finish_files(chunk, folder, names, missing=missing, seconds=seconds), go_on
         )
 
-    def ready(self, job: UUID, go_on: GoOn) -> Ready:
-        """What is needed to compute rows of a sweep; that of the last jobs is there still."""
-        found = self._ready.pop(job, None)
+    def ready(self, chunk: Chunk, go_on: GoOn) -> Ready:
+        """What is needed to compute rows of a job; that of the last jobs is there still."""
+        found = self._ready.pop(chunk.job, None)
         if found is None:
-            request, panel = self.asked(job)
-            assert isinstance(request, SweepRequest)
+            order, request = self.order(chunk.job)
+            assert isinstance(request, Backtest)
+            priced, panel = self.priced(chunk, order, request, go_on)
             while len(self._ready) >= KEPT_JOBS:
                 self._ready.popitem(last=False)
-            planned = requests.plan(request, panel)
-            found = Ready(request=request, planned=planned, worker=Worker(planned.prepared, planned.frame))
-        self._ready[job] = found
+            found = attended(lambda _: make_ready(priced, panel), go_on)
+        self._ready[chunk.job] = found
         if not go_on():
             raise Halted
         return found
 
-    def asked(self, job: UUID) -> tuple[Request, Panel]:
-        """What a job is asked, and its prices."""
-        request = requests.from_json(self.bench.request(job))
-        return request, panel_of(request.asked.snapshot, self.bench, self.settings.home)
+    def order(self, job: UUID) -> tuple[Order, Request]:
+        """What is to be done for a job."""
+        found = self.errands.order(job)
+        return found, requests.from_json(found.request)
+
+    def priced(self, chunk: Chunk, order: Order, request: Backtest, go_on: GoOn) -> tuple[Backtest, Panel]:
+        """The request on its prices, and these: if they are not there, they are fetched, once for the job."""
+        name = order.snapshot or self.fetch(chunk, order, request, go_on)
+        return requests.on(request, name), panel_of(name, self.bench, self.settings.home)
+
+    def fetch(self, chunk: Chunk, order: Order, request: Backtest, go_on: GoOn) -> str:
+        """Fetches the prices of a job and fixes it to them; returns their hash."""
+        assert request.asked.fetch is not None  # there is no snapshot
+        source = request.asked.fetch.source
+        settings = prices.settings_of(source, order.owner, chunk.job, self.vault, self.settings.home)
+        kept = attended(lambda stop: prices.fetched(request, order, settings, self.pacing(stop), stop), go_on)
+        with files.explained(kept.path):
+            content = kept.path.read_bytes()
+        counts, notes = kept.supplied.counts, kept.supplied.notes
+        fixed = keep(
+            lambda: self.errands.fix_prices(
+                chunk, kept.name, content, requests=counts["requests"], notes=notes
+            ),
+            go_on,
+        )
+        if not fixed:
+            raise Halted
+        return kept.name
 
     @contextmanager
     def folder(self) -> Iterator[Path]:
@@ -203,7 +266,7 @@ def sweep_up(home: Path) -> None:
     mine = f"{socket.gethostname()}."
     for folder in (home / FOLDER).glob(f"{mine}*"):
         number = folder.name.removeprefix(mine).partition("-")[0]
-        if not (number.isdigit() and psutil.pid_exists(int(number))):
+        if number.isdigit() and not psutil.pid_exists(int(number)):
             shutil.rmtree(folder, ignore_errors=True)
 
 
@@ -213,41 +276,18 @@ def keep(action: Callable[[], bool], go_on: GoOn) -> bool:
     Raises:
         DatabaseError: it is not there, and this worker shall not wait any longer.
     """
+    told = False
     while True:
         try:
             return action()
-        except DatabaseError:
+        except DatabaseError as error:
             if not go_on():
                 raise
+            if not told:
+                facts = {"action": "chunk.waits", "reason": error.message}
+                log.warning("a result waits for the database", extra=facts)
+            told = True
             time.sleep(RETRY_SECONDS)
-
-
-def speed(ready: Ready) -> float:
-    """Rows a second of one worker, from the first rows of the space."""
-    space, count = ready.planned.space, TRIAL_ROWS
-    ready.worker.measure(space.choices(0, 1))
-    while True:
-        choices = space.choices(0, min(count, space.size))
-        began = time.perf_counter()
-        ready.worker.measure(choices)
-        seconds = time.perf_counter() - began
-        if seconds >= TRIAL_SECONDS or count >= space.size:
-            return len(choices) / max(seconds, 1e-9)
-        count *= 2
-
-
-def ranges(size: int, each: int) -> list[tuple[int, int]]:
-    """[0, size) in ranges of as many rows, or one fewer."""
-    count = max(1, -(-size // max(1, each)))
-    edges = [size * k // count for k in range(count + 1)]
-    return list(pairwise(edges))
-
-
-def parquet(frame: pl.DataFrame) -> bytes:
-    """The table as bytes, for `sweep.rows.scan`."""
-    stream = io.BytesIO()
-    frame.write_parquet(stream, compression="zstd", compression_level=1)
-    return stream.getvalue()
 
 
 def missing_of(failed: Sequence[Chunk]) -> str | None:

@@ -1,11 +1,12 @@
-"""The end of a job: its final files, by the same code that a sweep of the command line ends with.
+"""The end of a job: its final files, by the same code that the command line ends with.
 
-The parts go to a folder as an interrupted sweep leaves it, and that sweep is continued: nothing is left to
-compute, so what is left is its end. Rows of ranges that were given up say why, as rows that fail do.
+The parts of a sweep go to a folder as an interrupted one leaves it, and that sweep is continued: nothing is
+left to compute, so what is left is its end. Rows of ranges that were given up say why, as rows that fail do.
 """
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -13,12 +14,12 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
-from treefolio.jobs.ledger.bench import Figures
-from treefolio.jobs.ledger.records import Chunk
+from treefolio.jobs.ledger.records import Chunk, Figures
 from treefolio.jobs.requests import RunRequest, SweepRequest
 from treefolio.market.supply import Supplied
 from treefolio.metrics import COUNT
 from treefolio.report import SweepSummary, run_page, sweep_page
+from treefolio.report.walk_page import walk_page, whole_sample
 from treefolio.selection.cscv import block_edges
 from treefolio.sweep import rows
 from treefolio.sweep.files import write_parquet, write_text
@@ -26,6 +27,9 @@ from treefolio.sweep.manifest import to_json
 from treefolio.sweep.many import Planned
 from treefolio.sweep.output import write_report, write_run
 from treefolio.sweep.single import Result
+from treefolio.sweep.walkforward.files import write_walk
+from treefolio.sweep.walkforward.plan import PlannedWalk
+from treefolio.sweep.walkforward.result import WalkForward
 
 
 def part_name(first: int, last: int) -> str:
@@ -61,7 +65,14 @@ def conclude_sweep(
         path = folder / rows.PARTS / part_name(chunk.first, chunk.last)
         write_parquet(failed_part(planned, chunk), path)
     began = time.perf_counter()
-    swept = planned.run(folder, resume=True, reality=request.reality, exact=request.exact, home=home)
+    swept = planned.run(
+        folder,
+        threads=os.cpu_count() or 1,  # nothing else of this job is left to do
+        resume=True,
+        reality=request.reality,
+        exact=request.exact,
+        home=home,
+    )
     seconds = {
         "data": 0.0,
         **planned.seconds,
@@ -95,3 +106,9 @@ def conclude_run(result: Result, request: RunRequest, folder: Path) -> None:
     """Writes the files of a run to ``folder``, which is not there yet. Raises OutputError."""
     page = run_page(result, request.out_of_sample_from)
     write_run(result, page, folder, Supplied(panel=result.prepared.panel))
+
+
+def conclude_walk(walk: PlannedWalk, result: WalkForward, folder: Path) -> None:
+    """Writes the files of a walk-forward to ``folder``, which is not there yet. Raises OutputError."""
+    write_walk(result, folder)
+    write_report(folder, walk_page(result, whole_sample(walk, result)))

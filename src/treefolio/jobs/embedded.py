@@ -4,7 +4,8 @@
 when Postgres dies, so that whoever keeps this process alive starts both again; the URL stays the same. It
 stops Postgres and ends when its standard input closes, as it does when its parent is gone, and on SIGTERM.
 
-Postgres listens on a socket in its folder, not on the network.
+Postgres listens on a socket, not on the network: in its folder, or where that path is too long for a socket,
+in one of this user. It asks for no password, so nobody else may open the socket.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ import time
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
+from urllib.parse import quote
 
 import psutil
 import psycopg
@@ -31,7 +33,10 @@ FOLDER = "postgres"
 START_SECONDS = 30.0
 STARTS = 5
 _PIDFILE = "postmaster.pid"
-_CONFIG = "\n# For Treefolio's workers: each has some connections.\nmax_connections = 400\n"
+_CONFIG = (
+    "\n# For Treefolio's workers: each has some connections. Nobody else on this machine has one.\n"
+    "max_connections = 400\nunix_socket_permissions = 0700\n"
+)
 _READY_LINES = 8
 _TICK_SECONDS = 0.2
 _CONNECT_SECONDS = 2
@@ -67,7 +72,7 @@ def running_url(folder: Path) -> str | None:
         return None
     if len(lines) < _READY_LINES or lines[_READY_LINES - 1] != "ready":
         return None
-    url = f"postgresql://postgres:@/postgres?host={lines[4]}"
+    url = f"postgresql://postgres:@/postgres?host={quote(lines[4])}"
     with contextlib.suppress(psycopg.Error):
         psycopg.connect(url, connect_timeout=_CONNECT_SECONDS).close()
         return url

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from pydantic import Field
+from pydantic import Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from treefolio.settings import PREFIX, home
@@ -19,16 +19,56 @@ class JobSettings(BaseSettings):
     database_url: str | None = Field(
         default=None, description="The Postgres that keeps jobs; without it one runs below the home folder."
     )
+    secret_keys: SecretStr | None = Field(
+        default=None,
+        description="Keys that encrypt users' keys, with commas between; the first encrypts.",
+    )
+    flat_files: Path | None = Field(
+        default=None, description="The folder of Massive's flat files that import jobs read."
+    )
     chunk_timeout_s: float = Field(
         default=600.0, gt=0, description="A chunk that takes longer is abandoned, and tried again."
     )
     chunk_seconds: float = Field(default=2.0, gt=0, description="A chunk of a sweep takes about as long.")
     chunk_tries: int = Field(default=3, gt=0, description="A chunk that fails so often is given up.")
+    chunk_pauses_s: tuple[float, ...] = Field(
+        default=(1.0, 5.0),
+        min_length=1,
+        description="Seconds until a chunk that failed is tried again, as JSON; a worker without work looks"
+        " for it every `TREEFOLIO_LOOK_S` only.",
+    )
     beat_s: float = Field(default=2.0, gt=0, description="A worker says so often that it is there.")
     lease_s: float = Field(
         default=10.0, gt=0, description="A worker that was silent for so long loses its chunk."
     )
-    look_s: float = Field(default=5.0, gt=0, description="Workers look so often for chunks without a worker.")
+    look_s: float = Field(
+        default=5.0,
+        gt=0,
+        description="Workers look so often for chunks without a worker, and for those whose pause is over.",
+    )
     tiers: dict[str, float] = Field(
         default={"free": 1.0, "paid": 2.0}, description="Weight of each tier's users, as JSON."
+    )
+    limit_running: dict[str, int] = Field(
+        default={"free": 2, "paid": 8},
+        description="Jobs of a user under way at once, by tier; more of them wait.",
+    )
+    limit_combinations: dict[str, int] = Field(
+        default={"free": 20_000, "paid": 1_000_000}, description="Combinations of a job, by tier."
+    )
+    limit_combinations_a_day: dict[str, int] = Field(
+        default={"free": 100_000, "paid": 5_000_000},
+        description="Combinations that a user submits in a day, by tier.",
+    )
+    limit_megabytes: dict[str, int] = Field(
+        default={"free": 1_000, "paid": 20_000}, description="Prices and results of a user, by tier."
+    )
+    limit_schedules: dict[str, int] = Field(
+        default={"free": 3, "paid": 50}, description="Schedules of a user, by tier."
+    )
+    keep_days: int | None = Field(
+        default=None, gt=0, description="Jobs are removed so many days after their end; without it, never."
+    )
+    house_schedules: bool = Field(
+        default=True, description="The service purges and warms its prices by itself, where it has a key."
     )

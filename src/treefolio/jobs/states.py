@@ -69,6 +69,8 @@ ENDED = frozenset({State.CANCELLED, State.DONE, State.PARTIAL, State.FAILED})
 """A job in these states stays there."""
 WORKING = frozenset({State.QUEUED, State.RUNNING})
 """Chunks of a job in these states may be begun."""
+COUNTING = WORKING | {State.PAUSING}
+"""What comes of chunks of a job in these states counts."""
 USER_EVENTS = (Event.PAUSE, Event.RESUME, Event.CANCEL)
 
 Step = tuple[State, tuple[Action, ...]]

@@ -2,11 +2,13 @@
 
 1. The main thread runs Procrastinate's worker, which calls `Worker.take` on another thread for each chunk.
 2. `Worker.take` claims the chunk, has the `Workshop` do it, and says when it failed.
-3. A third thread beats: it tells the ledger that the worker is there, learns whether its chunk is still
-   wanted, and looks for chunks whose worker is gone.
+3. A third thread beats: it tells the ledger that the worker is there, and looks for chunks whose worker is
+   gone. More often than that it asks whether the worker's chunk is still wanted.
+4. A fourth one submits what is due on the agenda.
 
 A chunk that is not wanted any more, or takes too long, stops at the next block of rows. One that does not
-even stop costs the process: its chunk is given back, and the process begins anew under the same number.
+even stop costs the process: its chunk is given back, and the process begins anew under the same number. So
+does a chunk that stops and leaves a step behind that cannot be stopped.
 """
 
 from __future__ import annotations
@@ -22,13 +24,16 @@ import threading
 import time
 from dataclasses import dataclass
 from importlib.metadata import version
+from typing import Any
 from uuid import UUID
 
 import procrastinate
 import psycopg
 
-from treefolio.errors import DatabaseError, OutputError, TreefolioError
-from treefolio.jobs.chunks import Halted, Workshop, sweep_up
+from treefolio.errors import DatabaseError, OutputError, SourceAway, TreefolioError
+from treefolio.jobs.admission import admitted
+from treefolio.jobs.chunks import Halted, LeftBehind, Workshop, sweep_up
+from treefolio.jobs.ledger.agenda import Agenda
 from treefolio.jobs.ledger.bench import Bench
 from treefolio.jobs.ledger.records import Chunk, Work
 from treefolio.jobs.ledger.store import engine_of
@@ -42,9 +47,11 @@ GRACE_SECONDS = 3.0
 """What a chunk under way may still take when the worker is told to end; then it is handed back."""
 DEAF_SECONDS = 5.0
 """A chunk that does not stop within as long costs the process."""
+ASK_SECONDS = 0.5
+"""A worker that has a chunk asks so often whether it is still wanted."""
 _AGAIN_SECONDS = 0.5
 _MOMENT_SECONDS = 0.02
-_PASSING = (OutputError, DatabaseError)
+_PASSING = (OutputError, DatabaseError, SourceAway)
 """Errors that may be gone at the next attempt."""
 
 
@@ -59,7 +66,8 @@ class Hand:
 
 
 def work(url: str, settings: JobSettings) -> None:
-    """A worker on this process's main thread, until SIGTERM or Ctrl-C."""
+    """A worker on this process's main thread, until SIGTERM or Ctrl-C. Raises DatabaseError."""
+    admitted(url)
     logging.getLogger("procrastinate").setLevel(logging.WARNING)  # it would say a line for each chunk
     logging.getLogger("psycopg.pool").setLevel(logging.ERROR)  # a database that is away is said here, once
     sweep_up(settings.home)
@@ -77,6 +85,7 @@ class Worker:
     def __init__(self, url: str, bench: Bench, workshop: Workshop, settings: JobSettings) -> None:
         self.url = url
         self.bench = bench
+        self.agenda = Agenda(bench.engine, settings)
         self.workshop = workshop
         self.settings = settings
         self.number: int | None = None
@@ -88,6 +97,7 @@ class Worker:
         """Takes chunks until SIGTERM or Ctrl-C."""
         beating = threading.Thread(target=self._live_or_die, name="beat", daemon=True)
         beating.start()
+        threading.Thread(target=self.keep_agenda, name="agenda", daemon=True).start()
         try:
             asyncio.run(self._serve())
         finally:
@@ -106,20 +116,28 @@ class Worker:
 
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, end)
+        loop.set_exception_handler(overheard)
         while not stop.is_set():
             queueing = asyncio.create_task(self._queue())
             stopping = asyncio.create_task(stop.wait())
             await asyncio.wait((queueing, stopping), return_when=asyncio.FIRST_COMPLETED)
-            queueing.cancel()
             stopping.cancel()
-            with contextlib.suppress(
-                asyncio.CancelledError, procrastinate.exceptions.ConnectorException, psycopg.Error, OSError
-            ):
-                await queueing
+            await self._leave_queue(queueing)
             if not stop.is_set():
                 log.warning("no queue", extra={"action": "worker.waits"})
                 with contextlib.suppress(TimeoutError):
                     await asyncio.wait_for(stop.wait(), _AGAIN_SECONDS)
+
+    async def _leave_queue(self, queueing: asyncio.Task[None]) -> None:
+        """Ends the queue. While there is no chunk it is told again: told as it begins, it may not hear it."""
+        queueing.cancel()
+        while not (await asyncio.wait((queueing,), timeout=_AGAIN_SECONDS))[0]:
+            if self.hand is None:
+                queueing.cancel()
+        with contextlib.suppress(
+            asyncio.CancelledError, procrastinate.exceptions.ConnectorException, psycopg.Error, OSError
+        ):
+            await queueing
 
     async def _queue(self) -> None:
         """Procrastinate's worker; it ends when the database goes away."""
@@ -153,11 +171,10 @@ class Worker:
                 self.bench.hand_back(chunk)
             elif work is not Work.ROWS:
                 log.info("done", extra={"action": f"job.{work}", **facts})
-        except Halted:
-            if hand.overdue is not None:
-                self.bench.fail(chunk, self.too_long())
-            else:
-                self.bench.hand_back(chunk)
+        except Halted as halted:
+            self._let_go(hand)
+            if isinstance(halted, LeftBehind):
+                self._begin_anew(hand)
         except TreefolioError as error:
             log.warning("chunk failed", extra={"action": "chunk.failed", "reason": error.message, **facts})
             self.bench.fail(chunk, said(error), for_good=not isinstance(error, _PASSING))
@@ -204,8 +221,35 @@ class Worker:
             except DatabaseError as error:
                 log.warning("no database", extra={"action": "worker.no_database", "reason": error.message})
             self._hurry()
-            if self.ended.wait(self.settings.beat_s):
+            if self._ended_before(time.monotonic() + self.settings.beat_s):
                 return
+
+    def _ended_before(self, moment: float) -> bool:
+        """Waits until then, and asks meanwhile for the chunk; says whether the worker has ended."""
+        while (left := moment - time.monotonic()) > ASK_SECONDS:
+            if self.ended.wait(ASK_SECONDS):
+                return True
+            self._ask()
+        return self.ended.wait(max(left, 0.0))
+
+    def _ask(self) -> None:
+        """Learns whether the chunk under way is still wanted: it is not when its job is cancelled."""
+        hand = self.hand
+        if hand is not None and hand.unwanted is None:
+            with contextlib.suppress(DatabaseError):  # the beat says so
+                if not self.bench.wanted(hand.chunk):
+                    hand.unwanted = time.monotonic()
+        self._hurry()
+
+    def keep_agenda(self) -> None:
+        """Submits what is due, until the worker has ended: no beat waits for it."""
+        while not self.ended.wait(self.settings.look_s):
+            try:
+                self.agenda.fire()
+            except DatabaseError:
+                continue  # the beat says so
+            except Exception:  # the next time it is due still
+                log.exception("cannot submit what is due", extra={"action": "agenda.failed"})
 
     def _beat(self) -> None:
         hand = self.hand
@@ -230,11 +274,20 @@ class Worker:
         if since is None or now - since < DEAF_SECONDS or self.hand is not hand:
             return
         with contextlib.suppress(DatabaseError):
-            if hand.overdue is not None:
-                self.bench.fail(hand.chunk, self.too_long())
-            else:
-                self.bench.hand_back(hand.chunk)
-            if self.number is not None:
+            self._let_go(hand)
+        self._begin_anew(hand)
+
+    def _let_go(self, hand: Hand) -> None:
+        """The chunk is somebody else's from now on; one that took too long has failed."""
+        if hand.overdue is not None:
+            self.bench.fail(hand.chunk, self.too_long())
+        else:
+            self.bench.hand_back(hand.chunk)
+
+    def _begin_anew(self, hand: Hand) -> None:
+        """Ends all that goes on in this process: it is replaced, or ends if it was told to."""
+        if self.number is not None:
+            with contextlib.suppress(DatabaseError):
                 self.bench.leave(self.number)
         log.warning("begins anew", extra={"action": "worker.anew", "job": str(hand.chunk.job)})
         if self.ending is not None:
@@ -242,6 +295,20 @@ class Worker:
         os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])  # no thread can be stopped
 
 
+def overheard(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+    """Notes what went wrong in a task of Procrastinate that nobody waits for.
+
+    Mostly a ticket that was taken back while this worker was silent, and cannot be marked done: the ledger
+    has seen to its chunk.
+    """
+    del loop
+    error = context.get("exception")
+    expected = isinstance(error, procrastinate.exceptions.ConnectorException)
+    reason = f"{type(error).__name__}: {error.__cause__ or error}" if error else context.get("message", "")
+    level = logging.DEBUG if expected else logging.WARNING
+    log.log(level, "queue", extra={"action": "worker.queue", "reason": " ".join(reason.split())})
+
+
 def said(error: TreefolioError) -> str:
     """An error in one line."""
-    return " ".join(str(error).split())
+    return " ".join(str(error).replace("\n  at ", ", at ").replace("\n", ". ").split())

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from treefolio.report.markup import Html, el, section, shortened
 from treefolio.report.numerals import plain, share, shown
 from treefolio.report.summary import RANKED, Cells, SweepSummary, Value, by_value, grid
+from treefolio.sweep.groups import in_order
 
 MOST, FEWER = 40, 25
 """Rows and columns of the first map and of the others; where there are more values, neighbours share one."""
@@ -57,9 +58,7 @@ class Map:
 
 def bins(values: Sequence[Value], most: int = MOST) -> Bins:
     """Numbers ascending, words as listed; groups of neighbours whose sizes differ by at most one."""
-    ordered = list(dict.fromkeys(values))
-    if not any(isinstance(value, str) for value in ordered):
-        ordered.sort()
+    ordered = in_order(values)
     groups = [part.tolist() for part in np.array_split(np.arange(len(ordered)), min(most, len(ordered)))]
     ends = [(ordered[group[0]], ordered[group[-1]]) for group in groups]
     words = (plain(a) if a == b else f"{plain(a)}–{plain(b)}" for a, b in ends)

@@ -15,6 +15,7 @@ from treefolio.report.markup import Html, el, legend, section
 from treefolio.report.numerals import count, percent_mark
 from treefolio.report.page import chart
 from treefolio.report.summary import ROW, SweepSummary, has, numbered
+from treefolio.sweep.front import front as unbeaten
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -65,10 +66,9 @@ def front(gains: Floats, pains: Floats) -> Ints:
 
     Of rows with the same gain and pain the first counts.
     """
-    order = np.lexsort((np.arange(len(gains)), -gains, pains))
-    highest = np.maximum.accumulate(gains[order])
-    before = np.concatenate(([-np.inf], highest[:-1]))
-    return order[gains[order] > before].astype(np.int64)
+    places = unbeaten(np.column_stack((gains, -pains)))
+    _, first = np.unique(pains[places], return_index=True)
+    return places[first]
 
 
 def _spread(size: int) -> Ints:

@@ -15,6 +15,8 @@ import polars.selectors as cs
 from numpy.typing import NDArray
 
 from treefolio.metrics import METRICS
+from treefolio.sweep import groups
+from treefolio.sweep.groups import metric
 
 Value = int | float | str
 Places = Mapping[Value, int]
@@ -62,7 +64,7 @@ def done(summary: SweepSummary) -> pl.LazyFrame:
 
 def column(summary: SweepSummary, key: str) -> NDArray[np.float64]:
     """(≤ rows,) the defined values of a metric, in the order of the rows."""
-    found = done(summary).select(_numbers(key)).collect(engine="streaming").to_series()
+    found = done(summary).select(metric(key)).collect(engine="streaming").to_series()
     return found.drop_nulls().to_numpy()
 
 
@@ -71,7 +73,7 @@ def best(summary: SweepSummary, keys: Sequence[str], count: int) -> pl.DataFrame
     key = RANKED.key
     ranked = (
         summary.rows.lazy()
-        .select(*(cs.by_name(name) for name in keys if name != key), "status", _numbers(key))
+        .select(*(cs.by_name(name) for name in keys if name != key), "status", metric(key))
         .with_row_index(ROW)
         .filter((pl.col("status") == "ok") & pl.col(key).is_not_null())
     )
@@ -85,14 +87,10 @@ def best(summary: SweepSummary, keys: Sequence[str], count: int) -> pl.DataFrame
 
 def by_value(summary: SweepSummary, variable: str) -> pl.DataFrame:
     """For each value of a variable, in its listed order: value, count, mean and median of `RANKED`."""
-    found = (
-        done(summary)
-        .select(cs.by_name(variable).as_expr().alias("value"), _numbers(RANKED.key).alias("metric"))
-        .drop_nulls()
-        .group_by("value")
-        .agg(pl.len().alias("count"), pl.mean("metric").alias("mean"), pl.median("metric").alias("median"))
-        .collect(engine="streaming")
+    rows = done(summary).select(
+        cs.by_name(variable).as_expr().alias(groups.VALUE), metric(RANKED.key).alias(groups.METRIC)
     )
+    found = groups.by_value(rows.drop_nulls()).collect(engine="streaming")
     place = {value: k for k, value in enumerate(summary.variables[variable])}
     order = [place.get(value, len(place)) for value in found["value"]]
     return found.with_columns(pl.Series("place", order, dtype=pl.Int64)).sort("place", "value").drop("place")
@@ -135,17 +133,17 @@ def grid(summary: SweepSummary, down: str, across: str, places: tuple[Places, Pl
     Args:
         places: for each of the two variables, value → its row or column in the grid.
     """
-    metric = pl.col("metric")
+    value = pl.col("metric")
     found = (
         done(summary)
         .select(
             cs.by_name(down).as_expr().alias("down"),
             cs.by_name(across).as_expr().alias("across"),
-            _numbers(RANKED.key).alias("metric"),
+            metric(RANKED.key).alias("metric"),
         )
         .drop_nulls()
         .group_by("down", "across")
-        .agg(metric.sum().alias("total"), (metric**2).sum().alias("squares"), pl.len().alias("count"))
+        .agg(value.sum().alias("total"), (value**2).sum().alias("squares"), pl.len().alias("count"))
         .sort("down", "across")
         .collect(engine="streaming")
     )
@@ -183,8 +181,3 @@ def reasons(summary: SweepSummary, count: int) -> list[tuple[str, str, int]]:
         .collect(engine="streaming")
     )
     return [(status, reason or "–", number) for status, reason, number in found.iter_rows()]
-
-
-def _numbers(key: str) -> pl.Expr:
-    """A metric's column, NaN as null: undefined either way."""
-    return cs.by_name(key).as_expr().cast(pl.Float64).fill_nan(None)

@@ -20,6 +20,8 @@ from treefolio.service.settings import ServiceSettings
 FOLDER = "service"
 """Below the home folder: what can be made again."""
 _STOP_SECONDS = 3
+_HEARD = 4_096
+"""Bytes that a client may say on a socket: there is nothing to be said."""
 
 
 def answer(descriptor: int) -> None:
@@ -33,6 +35,7 @@ def answer(descriptor: int) -> None:
         access_log=False,
         server_header=False,
         proxy_headers=False,
+        ws_max_size=_HEARD,
         timeout_graceful_shutdown=_STOP_SECONDS,
     )
     logging.getLogger("uvicorn.error").setLevel(logging.WARNING)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Annotated
+from uuid import UUID
 
 from fastapi import Depends
 from starlette.requests import HTTPConnection
@@ -14,6 +16,23 @@ from treefolio.service.problems import Declined
 
 CALLER = "caller"
 """Where the door puts it in the scope of a request."""
+ADMIT = "admit"
+"""Where the door puts how it is asked again: a stream may last longer than the login that opened it."""
+LOG_IN = (
+    "Log in, or send a token: `Authorization: Bearer tf_…`; the command line has TREEFOLIO_TOKEN. "
+    "The page /welcome makes tokens."
+)
+
+
+class By(StrEnum):
+    """How a user is known."""
+
+    HOUSE = "house"
+    """The service has one user, and no login."""
+    SESSION = "session"
+    """In person: by the cookie of a login."""
+    TOKEN = "token"
+    """By a token, as scripts are."""
 
 
 class Scope(StrEnum):
@@ -33,12 +52,16 @@ class Caller:
         user: the id, which every query is scoped by.
         administrator: may raise jobs and change users.
         scopes: what may be done. A session has all of them.
+        by: how the user is known.
+        session: the login's; None for others.
     """
 
     user: str
     name: str
     administrator: bool
     scopes: frozenset[Scope]
+    by: By = By.HOUSE
+    session: UUID | None = None
 
 
 THE_USER = Caller(user=LOCAL, name="", administrator=True, scopes=frozenset(Scope))
@@ -46,8 +69,20 @@ THE_USER = Caller(user=LOCAL, name="", administrator=True, scopes=frozenset(Scop
 
 
 def caller(connection: HTTPConnection) -> Caller:
-    """Who asks."""
-    found: Caller = connection.scope[CALLER]
+    """Who asks. Raises Declined where the door let somebody pass without asking."""
+    found: Caller | None = connection.scope.get(CALLER)
+    if found is None:
+        raise Declined("nobody is logged in", code="login", status=401, hint=LOG_IN)
+    return found
+
+
+Admit = Callable[[], Awaitable[Caller | None]]
+"""Asks the door again who that is. Raises Declined when they may not be in any more, DatabaseError."""
+
+
+def admission(connection: HTTPConnection) -> Admit:
+    """How to find out, later, whether who asks now may still be in."""
+    found: Admit = connection.scope[ADMIT]
     return found
 
 
@@ -69,6 +104,21 @@ def administrator(connection: HTTPConnection) -> Caller:
     return found
 
 
+def in_person(connection: HTTPConnection) -> Caller:
+    """Who asks, and not by a token: what lets a user in is changed by nobody else. Raises Declined."""
+    found = caller(connection)
+    if found.by is By.TOKEN:
+        raise Declined(
+            "a token may not do this",
+            code="in_person",
+            status=403,
+            hint="Log in: passwords, tokens, sessions and keys are changed in person alone.",
+        )
+    return found
+
+
 Owner = Annotated[str, Depends(owner)]
 Asking = Annotated[Caller, Depends(caller)]
 Administrator = Annotated[Caller, Depends(administrator)]
+Admission = Annotated[Admit, Depends(admission)]
+InPerson = Annotated[Caller, Depends(in_person)]

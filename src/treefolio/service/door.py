@@ -1,9 +1,10 @@
 """What every request passes before a route sees it.
 
 * It gets an id, which the answer carries as ``X-Request-ID`` and every log line about it has.
-* Its ``Host`` must be a name of this machine, and so must its ``Origin`` when a browser sends one: there is
-  no login here yet, so no page of another site may speak to the service through its user's browser.
-* Its body may be no longer than its route allows, whatever ``Content-Length`` claims.
+* A keeper says who asks, or that they may not come in: by its ``Host`` and ``Origin``, and where users log
+  in by its session or token. A WebSocket is closed before it is open, with 4401 or 4403.
+* Its body may be no longer than its route allows, whatever ``Content-Length`` claims; who is not known may
+  send little, and all long ones that are in memory at the same time have a bound together.
 * Its time is counted, and answers say that they shall not be kept or guessed at by browsers.
 
 It is plain ASGI: streams pass through it as they come.
@@ -15,16 +16,18 @@ import logging
 import re
 import time
 import uuid
-from collections.abc import Callable, Collection, MutableMapping
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
-from urllib.parse import urlsplit
+from functools import partial
+from http import HTTPStatus
 
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from treefolio.service.callers import CALLER, THE_USER
-from treefolio.service.problems import problem
+from treefolio.errors import DatabaseError
+from treefolio.service.callers import ADMIT, CALLER
+from treefolio.service.keepers import Keeper, Visit
+from treefolio.service.problems import Declined, away, closing, refusal
 
 log = logging.getLogger(__name__)
 
@@ -37,6 +40,11 @@ _ALWAYS = (
     (b"x-frame-options", b"DENY"),
     (b"content-security-policy", b"frame-ancestors 'none'"),
 )
+_SECURE = ((b"strict-transport-security", b"max-age=31536000"),)
+"""Where users reach it by HTTPS."""
+_SHORT = 1_000_000
+"""Bytes: a body that is no longer is taken however many others there are."""
+_BUSY_SECONDS = 2
 
 Seen = Callable[[str, str, int, float], None]
 """Told of each request: method, route, status, seconds."""
@@ -44,16 +52,30 @@ Seen = Callable[[str, str, int, float], None]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Bounds:
-    """How long bodies may be, in bytes: of JSON, and of files under the paths that begin with `files_at`."""
+    """How long bodies may be, in bytes.
+
+    Attributes:
+        json: of what is read as a whole.
+        strangers: of that, when nobody knows who sends it.
+        together: of all that are read as a whole at the same time.
+        files: under the paths that begin with `files_at`; they go to the disk as they come.
+    """
 
     json: int
+    strangers: int
+    together: int
     files: int
     files_at: str
 
     def of(self, scope: Scope) -> int:
-        """Of this request."""
-        upload = scope["method"] == "PUT" and scope["path"].startswith(self.files_at)
-        return self.files if upload else self.json
+        """Of this request, once it is known who sends it."""
+        if scope.get(CALLER) is None:
+            return self.strangers
+        return self.files if self.is_file(scope) else self.json
+
+    def is_file(self, scope: Scope) -> bool:
+        """The body goes to the disk as it comes."""
+        return scope["method"] == "PUT" and str(scope["path"]).startswith(self.files_at)
 
 
 class TooLong(HTTPException):
@@ -63,72 +85,104 @@ class TooLong(HTTPException):
         super().__init__(413, f"the body is longer than {limit:,} bytes")
 
 
-class Door:
-    """See the module."""
+class TooMuch(HTTPException):
+    """There are as many long bodies in memory as there may be."""
 
-    def __init__(self, app: ASGIApp, *, bounds: Bounds, hosts: Collection[str], seen: Seen) -> None:
+    def __init__(self) -> None:
+        busy = "too much is being sent at once; ask again in a moment"
+        super().__init__(503, busy, headers={"Retry-After": str(_BUSY_SECONDS)})
+
+
+class Door:
+    """See the module. held: bytes of bodies that are in memory now."""
+
+    def __init__(self, app: ASGIApp, *, bounds: Bounds, keeper: Keeper, seen: Seen) -> None:
         self.app = app
         self.bounds = bounds
-        self.hosts = frozenset(hosts)
+        self.keeper = keeper
         self.seen = seen
+        self.held = 0
+        self.always = (*_ALWAYS, *(_SECURE if keeper.address.secure else ()))
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Lets a request in, or answers it."""
-        if scope["type"] != "http":
+        if scope["type"] == "lifespan":
             await self.app(scope, receive, send)
             return
-        headers = {name: value.decode("latin-1") for name, value in scope["headers"]}
-        given = headers.get(b"x-request-id", "")
+        visit = _visit(scope)
+        given = visit.headers.get("x-request-id", "")
         scope["request_id"] = given if _ID.fullmatch(given) else uuid.uuid4().hex
-        scope[CALLER] = THE_USER
-        passage = _Passage(scope, receive, send, self.bounds.of(scope))
+        if visit.socket:
+            await self.open_socket(scope, visit, receive, send)
+            return
+        passage = _Passage(self, scope, receive, send)
         began = time.perf_counter()
         try:
-            await self.pass_on(scope, headers, passage)
+            await self.pass_on(scope, visit, passage)
         finally:
+            self.held -= passage.held
             route = getattr(scope.get("route"), "path", "unknown")
             self.seen(scope["method"], route, passage.status, time.perf_counter() - began)
 
-    async def pass_on(self, scope: Scope, headers: MutableMapping[bytes, str], passage: _Passage) -> None:
-        """To the application, unless it comes from elsewhere or says that it is too long."""
-        refusal = self.refusal(headers) or _too_long(headers, passage.limit)
-        if refusal is not None:
-            answer = problem(scope["request_id"], **refusal)
+    async def pass_on(self, scope: Scope, visit: Visit, passage: _Passage) -> None:
+        """To the application, unless it may not come in or says that it is too long."""
+        refused = await self.refused(scope, visit)
+        passage.limit = self.bounds.of(scope)
+        refused = refused or _too_long(visit, passage.limit)
+        if refused is None:
+            await self.app(scope, passage.receive, passage.send)
+        else:
+            answer = refusal(scope["request_id"], refused)
             await answer(scope, passage.receive, passage.send)
-            return
-        await self.app(scope, passage.receive, passage.send)
 
-    def refusal(self, headers: MutableMapping[bytes, str]) -> dict[str, Any] | None:
-        """Why this request may not come in; None when it may."""
-        for name in (b"host", b"origin"):
-            value = headers.get(name)
-            if value is not None and _hostname(value, name) not in self.hosts:
-                return {
-                    "status": 403,
-                    "code": "elsewhere",
-                    "message": f"{name.decode()} {value[:100]!r} is not this service",
-                    "hint": "Without a login it is spoken to from its own machine alone, as 127.0.0.1.",
-                }
+    async def open_socket(self, scope: Scope, visit: Visit, receive: Receive, send: Send) -> None:
+        """To the application, or closed before it is open."""
+        refused = await self.refused(scope, visit)
+        if refused is None:
+            await self.app(scope, receive, send)
+            return
+        await receive()  # that it wants to be opened
+        code, reason = closing(refused)
+        await send({"type": "websocket.close", "code": code, "reason": reason})
+
+    async def refused(self, scope: Scope, visit: Visit) -> Declined | None:
+        """Why this request may not come in; None when it may, and then the scope says who asks."""
+        scope[ADMIT] = partial(self.keeper.admit, visit)
+        try:
+            scope[CALLER] = await self.keeper.admit(visit)
+        except Declined as error:
+            return error
+        except DatabaseError as error:
+            return away(error)
         return None
 
 
 class _Passage:
     """One request on its way: counts its body, notes its status, adds headers to its answer."""
 
-    def __init__(self, scope: Scope, receive: Receive, send: Send, limit: int) -> None:
+    def __init__(self, door: Door, scope: Scope, receive: Receive, send: Send) -> None:
+        self.door = door
         self.request_id: str = scope["request_id"]
+        self.is_file = door.bounds.is_file(scope)
         self._receive = receive
         self._send = send
-        self.limit = limit
+        self.limit = 0
         self.taken = 0
+        self.held = 0
         self.status = 0
 
     async def receive(self) -> Message:
-        """The next piece of the body. Raises TooLong."""
+        """The next piece of the body. Raises TooLong, TooMuch."""
         message = await self._receive()
-        self.taken += len(message.get("body", b""))
+        piece = len(message.get("body", b""))
+        self.taken += piece
         if self.taken > self.limit:
             raise TooLong(self.limit)
+        if not self.is_file:
+            self.held += piece
+            self.door.held += piece
+            if self.taken > _SHORT and self.door.held > self.door.bounds.together:
+                raise TooMuch
         return message
 
     async def send(self, message: Message) -> None:
@@ -136,28 +190,30 @@ class _Passage:
         if message["type"] == "http.response.start":
             self.status = message["status"]
             own = {name.lower() for name, _ in message["headers"]}
-            extra = [(HEADER.lower().encode(), self.request_id.encode()), *_ALWAYS]
+            extra = [(HEADER.lower().encode(), self.request_id.encode()), *self.door.always]
+            if self.status == HTTPStatus.UNAUTHORIZED:
+                extra.append((b"www-authenticate", b"Bearer"))
             kept = [*message["headers"], *(pair for pair in extra if pair[0] not in own)]
             message = {**message, "headers": kept}
         await self._send(message)
 
 
-def _hostname(value: str, name: bytes) -> str | None:
-    """The machine in a header, without its port."""
-    try:
-        return urlsplit(value if name == b"origin" else f"//{value}").hostname
-    except ValueError:
-        return None
+def _visit(scope: Scope) -> Visit:
+    """The request as it says of itself."""
+    headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
+    socket = scope["type"] == "websocket"
+    method = "GET" if socket else scope["method"]
+    return Visit(method=method, path=scope["path"], headers=headers, socket=socket)
 
 
-def _too_long(headers: MutableMapping[bytes, str], limit: int) -> dict[str, Any] | None:
+def _too_long(visit: Visit, limit: int) -> Declined | None:
     """Why a body that says its length may not be sent; None when it may."""
-    length = headers.get(b"content-length", "0")
+    length = visit.headers.get("content-length", "0")
     if length.isdecimal() and len(length) < 20 and int(length) <= limit:
         return None
-    return {
-        "status": 413,
-        "code": "too_large",
-        "message": str(TooLong(limit).detail),
-        "hint": "Send less; prices are uploaded as a snapshot, once.",
-    }
+    return Declined(
+        str(TooLong(limit).detail),
+        code="too_large",
+        status=413,
+        hint="Send less; prices are uploaded as a snapshot, once.",
+    )

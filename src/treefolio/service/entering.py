@@ -6,8 +6,11 @@ from sqlalchemy.exc import DBAPIError
 
 from treefolio.errors import DatabaseError
 from treefolio.jobs import migrations
+from treefolio.jobs.admission import readable
+from treefolio.jobs.ledger.agenda import Agenda
 from treefolio.jobs.ledger.store import Store, open_store
 from treefolio.jobs.settings import JobSettings
+from treefolio.market.settings import market_settings
 from treefolio.service.local import LOCAL
 
 
@@ -17,13 +20,22 @@ def enter(url: str, settings: JobSettings) -> Store:
     Raises:
         DatabaseError: it does not answer, or a later version made its tables.
     """
-    store = open_store(url, settings)
+    store = open_store(readable(url), settings)
     try:
         migrations.upgrade(store.engine)
     except DBAPIError as error:
         raise _no_answer(error) from None
-    store.enter_user(LOCAL)
+    store.enter_user(LOCAL, tier=LOCAL)  # a tier without limits
+    Agenda(store.engine, settings).keep_house(_vendor())
     return store
+
+
+def _vendor() -> str | None:
+    """The source that the environment has keys of, the first one. Raises UsageError."""
+    settings = market_settings()
+    if settings.alpaca_key is not None and settings.alpaca_secret is not None:
+        return "alpaca"
+    return None if settings.massive_key is None else "massive"
 
 
 def _no_answer(error: DBAPIError) -> DatabaseError:

@@ -1,6 +1,7 @@
 """What `treefolio doctor` looks at: a row of `CHECKS` for each thing, and what it says of it.
 
 A check returns what it found, or raises `Missing` with what to do about it. Nothing is changed by looking.
+`examination_database` looks at a database that answers.
 """
 
 from __future__ import annotations
@@ -13,66 +14,42 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable
-from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 
 import redis
-from sqlalchemy.exc import DBAPIError, SQLAlchemyError
+from sqlalchemy.exc import DBAPIError
 
 from treefolio.errors import TreefolioError
-from treefolio.jobs import embedded, migrations
+from treefolio.jobs import embedded
+from treefolio.jobs.admission import readable
+from treefolio.jobs.keyring import Keyring
 from treefolio.jobs.ledger.store import engine_of
 from treefolio.jobs.settings import JobSettings
 from treefolio.market.cache.choice import open_cache
 from treefolio.market.settings import market_settings
+from treefolio.service import examination_database
+from treefolio.service.findings import Finding, Missing, Noted, finding
 from treefolio.settings import home
 
 _PACKAGES = ("numba", "numpy", "polars", "talib", "exchange_calendars", "procrastinate", "psycopg", "fastapi")
 """What has parts that are made for one kind of machine, or that the service stands on."""
 _ROOM = 2_000_000_000
+FEWEST_FILES = 1_024
 _REDIS_SECONDS = 3.0
 _KEYS = ("APCA_API_KEY_ID", "MASSIVE_API_KEY")
 _LAST_KERNEL = "sweep_rows"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Finding:
-    """What was found of one thing. state: ``ok``, ``missing``, or ``note`` for what can be done without."""
-
-    what: str
-    state: str
-    said: str
-    remedy: str | None = None
-
-
-class Missing(Exception):  # noqa: N818 - it is what was found
-    """Something is not there that is needed."""
-
-    def __init__(self, said: str, remedy: str) -> None:
-        super().__init__(said)
-        self.said = said
-        self.remedy = remedy
-
-
-class Noted(Exception):  # noqa: N818 - it is what was found
-    """Something is not there that can be done without."""
-
-
 def examine() -> list[Finding]:
-    """All findings, in the order of `CHECKS`."""
-    return [_finding(what, check) for what, check in CHECKS]
-
-
-def _finding(what: str, check: Callable[[], str]) -> Finding:
+    """All findings, in the order of `CHECKS`; what is in the database comes last, when it answers."""
+    found = [finding(what, check) for what, check in CHECKS]
     try:
-        return Finding(what=what, state="ok", said=check())
-    except Noted as note:
-        return Finding(what=what, state="note", said=str(note))
-    except Missing as error:
-        return Finding(what=what, state="missing", said=error.said, remedy=error.remedy)
-    except TreefolioError as error:
-        return Finding(what=what, state="missing", said=error.message, remedy=error.hint)
+        return [*found, *_of_the_database()]
+    except (Missing, TreefolioError) as error:
+        said = error.said if isinstance(error, Missing) else error.message
+        remedy = error.remedy if isinstance(error, Missing) else error.hint
+        return [*found, Finding(what="database", state="missing", said=said, remedy=remedy)]
 
 
 def _python() -> str:
@@ -114,26 +91,23 @@ def _home() -> str:
     return f"{folder}, {free / 1e9:,.0f} GB left"
 
 
-def _database() -> str:
+def _of_the_database() -> list[Finding]:
+    """What is in the database; of one that does not run, whether it can. Raises Missing, DatabaseError."""
     settings = JobSettings()
     url = settings.database_url or embedded.running_url(settings.home / embedded.FOLDER)
     if url is None:
-        return _embedded_can_start()
-    engine = engine_of(url, connections=1)
+        return [finding("database", _embedded_can_start)]
+    engine = engine_of(readable(url), connections=1)
     try:
         with engine.connect() as connection:
-            newest = migrations.is_newest(connection)
-    except (DBAPIError, SQLAlchemyError, ValueError) as error:
+            return examination_database.examine(connection)
+    except DBAPIError as error:
         raise Missing(
-            f"the one of TREEFOLIO_DATABASE_URL does not answer: {str(error).splitlines()[0]}",
+            f"the one of TREEFOLIO_DATABASE_URL does not answer: {str(error.orig).strip().splitlines()[-1]}",
             "Start it, or leave the setting out: `treefolio serve` brings its own.",
         ) from None
     finally:
         engine.dispose()
-    which = "of TREEFOLIO_DATABASE_URL" if settings.database_url else "embedded, running"
-    if not newest:
-        raise Noted(f"{which}; its tables are of another version: `treefolio serve` brings them up to date")
-    return f"{which}; its tables are of this version"
 
 
 def _embedded_can_start() -> str:
@@ -175,6 +149,28 @@ def _cache() -> str:
     return "the Redis of TREEFOLIO_REDIS_URL"
 
 
+def _open_files() -> str:
+    import resource  # noqa: PLC0415 - Unix only
+
+    now, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if now < FEWEST_FILES:
+        more = FEWEST_FILES if most == resource.RLIM_INFINITY else min(most, FEWEST_FILES)
+        raise Missing(
+            f"a process may have {now:,}; connections and results need {FEWEST_FILES:,}",
+            f"`ulimit -n {more}`, or LimitNOFILE={FEWEST_FILES} in the unit.",
+        )
+    return f"a process may have {now:,}"
+
+
+def _secrets() -> str:
+    """The keys that encrypt users' keys: there, whole, and read by nobody else."""
+    keyring = Keyring(JobSettings())
+    if not keyring.there:
+        raise Noted("none yet; one is made with the first key that a user stores")
+    keyring.box()
+    return f"in {keyring.place}"
+
+
 def _keys() -> str:
     found = [name for name in _KEYS if os.environ.get(name)]
     if not found:
@@ -187,7 +183,8 @@ CHECKS: tuple[tuple[str, Callable[[], str]], ...] = (
     ("packages", _packages),
     ("kernels", _kernels),
     ("home folder", _home),
-    ("database", _database),
+    ("open files", _open_files),
+    ("users' keys", _secrets),
     ("price cache", _cache),
     ("vendors' keys", _keys),
 )

@@ -7,7 +7,12 @@ from pathlib import Path
 from typing import Any
 
 from treefolio.jobs.ledger.store import Store
+from treefolio.jobs.vault import Vault
+from treefolio.service.accounts.store import Accounts
+from treefolio.service.address import Address
+from treefolio.service.audit.store import Audit
 from treefolio.service.bell import Bell
+from treefolio.service.limits import Limits
 from treefolio.service.settings import ServiceSettings
 from treefolio.service.shelf import Shelf
 
@@ -17,10 +22,20 @@ Responses = dict[int | str, dict[str, Any]]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class House:
-    """See the module. folder: for files that come and go."""
+    """See the module.
+
+    Attributes:
+        folder: for files that come and go.
+        accounts: None where nobody logs in.
+    """
 
     store: Store
     shelf: Shelf
     bell: Bell
     settings: ServiceSettings
     folder: Path
+    address: Address
+    accounts: Accounts | None
+    vault: Vault
+    audit: Audit
+    limits: Limits

@@ -31,6 +31,7 @@ _JOB: dict[str, Any] = {
     "started_at": _WHEN,
     "finished_at": None,
     "reason": None,
+    "held": False,
 }
 
 
@@ -69,7 +70,7 @@ class Job(Answer):
     kind: str
     name: str
     state: State
-    snapshot: str
+    snapshot: str | None = Field(description="The hash of its prices; null until they are fetched.")
     rows_done: int
     rows_total: int | None = Field(description="Unknown until a worker has planned it.")
     rows_failed: int
@@ -78,11 +79,19 @@ class Job(Answer):
     started_at: dt.datetime | None
     finished_at: dt.datetime | None
     reason: str | None = Field(description="Why it failed, or what is missing of a partial one.")
+    held: bool = Field(default=False, description="It waits until another job of its owner ends.")
 
     @property
     def ended(self) -> bool:
         """It stays as it is."""
         return self.state in ENDED
+
+
+class Priority(Answer):
+    """Where a job is to stand."""
+
+    model_config = ConfigDict(json_schema_extra={"example": {"priority": 1}})
+    priority: int = Field(ge=-10, le=10, description="1 is before all others, -1 behind them.")
 
 
 class Jobs(Answer):
@@ -101,6 +110,20 @@ class Eta(Answer):
     high: float
 
 
+class Hand(Answer):
+    """A worker that has a chunk of a job."""
+
+    worker: int
+    host: str
+    pid: int
+    version: str
+    beat_s: float = Field(description="Seconds since its last sign of life.")
+    busy_s: float = Field(description="Seconds since it took the chunk.")
+    work: str = Field(description="`plan`, `rows`, `finish` or `run`.")
+    first: int = Field(description="The chunk has the rows from this one on,")
+    last: int = Field(description="and ends before that one.")
+
+
 class Progress(Answer):
     """How far a job is. The header ``Retry-After`` says when to ask again."""
 
@@ -114,7 +137,23 @@ class Progress(Answer):
                 "seconds": {"plan": 0.4, "rows": 4.1},
                 "chunks": {"waiting": 3, "taken": 2, "done": 4, "failed": 0},
                 "parallelism": 1.9,
-                "workers": 2,
+                "workers": 1,
+                "hands": [
+                    {
+                        "worker": 4,
+                        "host": "tower",
+                        "pid": 4711,
+                        "version": "0.1.0",
+                        "beat_s": 0.6,
+                        "busy_s": 1.2,
+                        "work": "rows",
+                        "first": 3120,
+                        "last": 4160,
+                    }
+                ],
+                "cache_hits": 2,
+                "cache_misses": 2,
+                "queue": 3,
                 "position": None,
                 "starts_in_seconds": None,
                 "retry_after": 1,
@@ -129,6 +168,10 @@ class Progress(Answer):
     chunks: dict[str, int] = Field(description="How many are in each state.")
     parallelism: float | None = Field(description="Chunks under way at once, on the average.")
     workers: int = Field(description="That have a chunk of it now.")
+    hands: list[Hand] = Field(description="These workers: what they do, and when they were heard last.")
+    cache_hits: int = Field(description="Chunks of rows whose worker had its prices and plan ready.")
+    cache_misses: int = Field(description="Chunks of rows whose worker had to make them first.")
+    queue: int = Field(description="Chunks of all jobs that wait for a worker.")
     position: int | None = Field(description="Jobs that begin before it; null when it has begun.")
     starts_in_seconds: float | None
     retry_after: int = Field(description="Seconds after which to ask again.")
@@ -139,8 +182,14 @@ class Event(Answer):
 
     id: int
     at: dt.datetime
-    kind: str = Field(description="`state`, `rows`, `planned` or `chunk_failed`.")
+    kind: str = Field(description="`state`, `prices`, `planned`, `rows` or `chunk_failed`.")
     data: dict[str, Any]
+
+
+class End(Answer):
+    """The job stays as it is."""
+
+    state: State
 
 
 class Column(Answer):

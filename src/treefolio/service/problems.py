@@ -28,6 +28,7 @@ from treefolio.errors import (
     MissingPrices,
     NoSuchJob,
     OutputError,
+    OverLimit,
     PriceError,
     Refused,
     RunError,
@@ -35,6 +36,7 @@ from treefolio.errors import (
     StrategyError,
     TreefolioError,
     UsageError,
+    VaultError,
     WindowError,
 )
 from treefolio.service.models import API
@@ -56,6 +58,8 @@ CODES: tuple[tuple[type[TreefolioError], str, int, str], ...] = (
     (UsageError, "misuse", 422, _WHAT_IT_TAKES),
     (NoSuchJob, "not_found", 404, f"GET {API}/jobs lists those that there are."),
     (Refused, "conflict", 409, f"GET {API}/jobs lists the jobs with their states."),
+    (VaultError, "vault", 503, "Ask who runs this service: `treefolio secrets check` says more."),
+    (OverLimit, "over_limit", 403, f"GET {API}/usage says how much is used."),
     (JobError, "job", 422, _WHAT_IT_TAKES),
     (OutputError, "output", 507, "Make room on the service's disk."),
     (TreefolioError, "failed", 500, "Please report it with this request's id."),
@@ -67,8 +71,13 @@ _STATUS_CODES: Mapping[int, str] = {
     405: "method",
     413: "too_large",
     415: "media_type",
+    503: "busy",
 }
 _DATABASE_AWAY_SECONDS = 2
+_CLOSED: Mapping[int, int] = {401: 4401, 403: 4403}
+TRY_LATER = 1013
+"""Closes a socket while the database does not answer."""
+_LONGEST_REASON = 100
 
 
 class Declined(TreefolioError):  # noqa: N818 - it is what happened, not a fault
@@ -116,11 +125,42 @@ def problem(
     return JSONResponse(said, status_code=status, headers=dict(headers or {}))
 
 
+def refusal(request_id: str, error: Declined) -> JSONResponse:
+    """The answer that says what the service does not do, and why."""
+    return problem(
+        request_id,
+        status=error.status,
+        code=error.code,
+        message=error.message,
+        path=error.path,
+        hint=error.hint,
+        headers={} if error.retry_after is None else {"Retry-After": str(error.retry_after)},
+    )
+
+
+def closing(error: Declined) -> tuple[int, str]:
+    """The code and the reason with which a socket is closed."""
+    return _CLOSED.get(error.status, TRY_LATER), error.message[:_LONGEST_REASON]
+
+
+def away(error: Exception) -> Declined:
+    """What is said while the database does not answer; the log says why."""
+    log.warning("the database does not answer", extra={"action": "database.away", "error": str(error)[:200]})
+    return Declined(
+        "the database does not answer",
+        code="database_away",
+        status=503,
+        hint="Ask again in a moment; `treefolio serve` starts it again when it ended.",
+        retry_after=_DATABASE_AWAY_SECONDS,
+    )
+
+
 def install(app: FastAPI) -> None:
     """Has the application answer every error in the one shape."""
     handlers: tuple[tuple[type[Exception], Callable[[Request, Any], Awaitable[JSONResponse]]], ...] = (
         (Declined, _declined),
         (DatabaseError, _away),
+        (OverLimit, _over),
         (TreefolioError, _ours),
         (RequestValidationError, _invalid),
         (HTTPException, _http),
@@ -140,16 +180,7 @@ def request_id(request: Request) -> str:
 
 
 async def _declined(request: Request, error: Declined) -> JSONResponse:
-    headers = {} if error.retry_after is None else {"Retry-After": str(error.retry_after)}
-    return problem(
-        request_id(request),
-        status=error.status,
-        code=error.code,
-        message=error.message,
-        path=error.path,
-        hint=error.hint,
-        headers=headers,
-    )
+    return refusal(request_id(request), error)
 
 
 async def _ours(request: Request, error: TreefolioError) -> JSONResponse:
@@ -164,6 +195,20 @@ async def _ours(request: Request, error: TreefolioError) -> JSONResponse:
         message=error.message,
         path=place,
         hint=error.hint or remedy,
+    )
+
+
+async def _over(request: Request, error: OverLimit) -> JSONResponse:
+    """More than a user may have: for now, or until the user makes room."""
+    seconds = error.free_in_seconds
+    return problem(
+        request_id(request),
+        status=403 if seconds is None else 429,
+        code=f"limit_{error.limit}",
+        message=error.message,
+        path=error.path,
+        hint=error.hint,
+        headers={} if seconds is None else {"Retry-After": str(seconds)},
     )
 
 
@@ -206,15 +251,7 @@ async def _no_value(request: Request, error: DataError) -> JSONResponse:
 
 
 async def _away(request: Request, error: Exception) -> JSONResponse:
-    log.warning("the database does not answer", extra={"action": "database.away", "error": str(error)[:200]})
-    return problem(
-        request_id(request),
-        status=503,
-        code="database_away",
-        message="the database does not answer",
-        hint="Ask again in a moment; `treefolio serve` starts it again when it ended.",
-        headers={"Retry-After": str(_DATABASE_AWAY_SECONDS)},
-    )
+    return refusal(request_id(request), away(error))
 
 
 async def _fault(request: Request, error: Exception) -> JSONResponse:

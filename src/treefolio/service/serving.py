@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import http
 import http.client
+import logging
 import os
 import socket
 import sys
@@ -25,20 +26,25 @@ from filelock import FileLock, Timeout
 from treefolio.errors import DatabaseError, OutputError, UsageError
 from treefolio.jobs import embedded
 from treefolio.jobs.settings import JobSettings
+from treefolio.service.address import address_of
 from treefolio.service.local import LOOPBACK
 from treefolio.service.models import API
+from treefolio.service.settings import ServiceSettings
 from treefolio.service.supervisor import Command, Supervisor, on_signals
 from treefolio.settings import PREFIX
 
 if TYPE_CHECKING:
     from treefolio.jobs.ledger.store import Store
 
+log = logging.getLogger(__name__)
+
 AUTO = "auto"
 _DATABASE, _ANSWERING, _WORKER = "database", "answering", "worker-"
 _GRACE_SECONDS = {_DATABASE: 35.0, _ANSWERING: 8.0, _WORKER: 15.0}
 _IDLE_SECONDS = 30.0
 """A worker without work ends after as long, when their number follows the work."""
-_LOCK = "serve.lock"
+LOCK = "serve.lock"
+"""Below the home folder: held while it is served."""
 _BACKLOG = 512
 _LOOK_SECONDS = 0.1
 _ASK_SECONDS = 5.0
@@ -47,12 +53,28 @@ _FOLLOW_SECONDS = 1.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wish:
-    """What is to be served. port: 0 for a free one. workers: None to follow the work up to the processors."""
+    """What is to be served.
+
+    Attributes:
+        port: 0 for a free one.
+        workers: None to follow the work up to the processors.
+        users: several, who log in.
+    """
 
     home: Path
     host: str
     port: int
     workers: int | None
+    users: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ready:
+    """The service takes jobs. link: by which the first administrator comes in, while there is none."""
+
+    url: str
+    workers: int
+    link: str | None
 
 
 def workers_of(text: str) -> int | None:
@@ -64,22 +86,18 @@ def workers_of(text: str) -> int | None:
     raise UsageError(f"--workers {text!r} is no number of workers", hint="Give a number, or auto.")
 
 
-def serve(wish: Wish, ready: Callable[[str, int], None]) -> None:
-    """Serves until SIGTERM or Ctrl-C. ``ready`` is told the URL and the number of workers.
+def serve(wish: Wish, ready: Callable[[Ready], None]) -> None:
+    """Serves until SIGTERM or Ctrl-C. ``ready`` is told when jobs are taken.
 
     Raises:
-        UsageError: the address is not this machine's alone, or the port is taken.
+        UsageError: the address is not this machine's alone and nobody logs in, or the port is taken.
         OutputError: the home folder is served already, or cannot be written.
         DatabaseError: the database does not answer, or was made by a later version.
     """
-    if wish.host not in LOOPBACK:
-        raise UsageError(
-            f"--host {wish.host} could be reached from other machines, and there is no login",
-            hint="Leave it out, and use a tunnel such as `ssh -L 8000:127.0.0.1:8000`.",
-        )
+    _require_guarded(wish)
     try:
         wish.home.mkdir(parents=True, exist_ok=True)
-        lock = FileLock(wish.home / _LOCK)
+        lock = FileLock(wish.home / LOCK)
         lock.acquire(timeout=0)
     except Timeout:
         raise OutputError(
@@ -91,6 +109,28 @@ def serve(wish: Wish, ready: Callable[[str, int], None]) -> None:
         ) from None
     with lock, listen(wish.host, wish.port) as listening:
         Serving(wish, listening, ready).run()
+
+
+def _require_guarded(wish: Wish) -> None:
+    """Nothing, when whoever can reach the service must log in, or is on its machine. Raises UsageError."""
+    address = address_of(ServiceSettings().public_url)
+    if wish.users and address.origin and not address.secure and address.host not in LOOPBACK:
+        log.warning(
+            "TREEFOLIO_PUBLIC_URL is not HTTPS: others can read passwords on their way",
+            extra={"action": "serve.plain", "url": address.origin},
+        )
+    if wish.host in LOOPBACK:
+        return
+    if not wish.users:
+        raise UsageError(
+            f"--host {wish.host} could be reached from other machines, and there is no login",
+            hint="Add --users; or leave it out, and use a tunnel such as `ssh -L 8000:127.0.0.1:8000`.",
+        )
+    if not address.origin:
+        raise UsageError(
+            f"--host {wish.host} can be reached from other machines, under a name that is not known",
+            hint="Set TREEFOLIO_PUBLIC_URL to where users find it, such as https://treefolio.example.org.",
+        )
 
 
 def listen(host: str, port: int) -> socket.socket:
@@ -113,7 +153,7 @@ def listen(host: str, port: int) -> socket.socket:
 class Serving:
     """See the module."""
 
-    def __init__(self, wish: Wish, listening: socket.socket, ready: Callable[[str, int], None]) -> None:
+    def __init__(self, wish: Wish, listening: socket.socket, ready: Callable[[Ready], None]) -> None:
         self.wish = wish
         self.listening = listening
         self.ready = ready
@@ -165,10 +205,26 @@ class Serving:
             self.supervisor.stop()
             return
         self.env = {f"{PREFIX}HOME": str(self.wish.home), f"{PREFIX}DATABASE_URL": url}
+        self.env[f"{PREFIX}USERS"] = str(int(self.wish.users))
         self.supervisor.call(self.start_answering)
         if self.await_answer():
             self.supervisor.call(self.start_workers)
-            self.ready(self.address, self.first_workers)
+            self.ready(Ready(url=self.address, workers=self.first_workers, link=self.first_link()))
+
+    def first_link(self) -> str | None:
+        """A link for the first administrator; None when there is one, or nobody logs in."""
+        if not self.wish.users or self.store is None:
+            return None
+        from treefolio.jobs.acts import Act  # noqa: PLC0415 - heavy
+        from treefolio.service.accounts.store import accounts_of  # noqa: PLC0415 - with the others
+        from treefolio.service.audit.store import Audit  # noqa: PLC0415 - with the others
+
+        settings = ServiceSettings()
+        link = accounts_of(self.store, settings).first_link()
+        if link is None:
+            return None
+        Audit(self.store.engine).note_operator(Act.LINK_MADE, link.user.id)
+        return link.url(address_of(settings.public_url).origin or self.address)
 
     def start_answering(self) -> None:
         """Starts the process that answers requests, on the socket that stays here."""

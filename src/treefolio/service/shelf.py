@@ -1,13 +1,14 @@
 """Rows of jobs, on this machine's disk: what a page of a table is read from while a sweep runs, and after.
 
-The ledger holds Parquet. Here a part, and at the end all rows, become Arrow files that are mapped into
-memory: a page of 200,000 rows is then found without reading the others. The folder is a cache: whatever is
+The ledger holds Parquet. Here parts (`growing`), and at the end all rows, become tables that are mapped into
+memory (`mapped`): a page is then found without reading the other rows. The folder is a cache: whatever is
 lost is made again, and what was not looked at longest goes first.
 """
 
 from __future__ import annotations
 
 import contextlib
+import os
 import shutil
 import threading
 from collections import OrderedDict
@@ -22,12 +23,18 @@ from treefolio.errors import NoSuchJob
 from treefolio.jobs.ledger.records import Job
 from treefolio.jobs.ledger.store import Store
 from treefolio.jobs.states import State
+from treefolio.service import mapped
+from treefolio.service.growing import Growing
 from treefolio.service.problems import Declined
+from treefolio.service.table import label
+from treefolio.sweep.files import explained
 
 WHOLE = "rows.parquet"
-_MAPPED = "rows.arrow"
+_MAPPED = "rows"
+_BATCH = 65_536
+"""Rows that are read at once: those of a row group of `WHOLE`."""
 _OPEN = 8
-"""Tables that stay open."""
+"""Tables that stay open, of each kind."""
 _LOCKS = 16
 _WITH_FILES = (State.DONE, State.PARTIAL)
 _WITHOUT = (State.FAILED, State.CANCELLED)
@@ -38,7 +45,7 @@ class Table:
     """The rows of a sweep that there are.
 
     Attributes:
-        rows: without columns that only the end of a sweep reads.
+        rows: without columns that only the end of a sweep reads; what is undefined is NaN (`mapped.defined`).
         numbers: where each row stands in the sweep.
         total: of the sweep; None until it is planned.
         complete: these are all.
@@ -49,6 +56,11 @@ class Table:
     total: int | None
     complete: bool
 
+    @property
+    def label(self) -> str:
+        """What the table says of itself."""
+        return label(self.rows.height, self.total, complete=self.complete)
+
 
 class Shelf:
     """See the module. Thread-safe."""
@@ -58,6 +70,7 @@ class Shelf:
         self.store = store
         self.capacity = capacity
         self.open: OrderedDict[UUID, Table] = OrderedDict()
+        self.growing: OrderedDict[UUID, Growing] = OrderedDict()
         self.locks = tuple(threading.Lock() for _ in range(_LOCKS))
         self.lock = threading.Lock()
 
@@ -65,7 +78,7 @@ class Shelf:
         """The rows of a job that there are by now.
 
         Raises:
-            NoSuchJob: there is none of this owner. Declined: it has no rows.
+            NoSuchJob: there is none of this owner. Declined: it has no rows. OutputError: the disk is full.
         """
         found = self._job(owner, job)
         with self._alone(job):
@@ -80,7 +93,10 @@ class Shelf:
         found = self.store.get(owner, job)
         if found.kind != "sweep":
             raise Declined(
-                f"a {found.kind} has no rows", code="no_rows", status=409, hint="Its files have its result."
+                f"a {found.kind} has no rows",
+                code="no_rows",
+                status=409,
+                hint="Its files have its result: `treefolio jobs export`.",
             )
         if found.state in _WITHOUT:
             raise Declined(
@@ -92,14 +108,15 @@ class Shelf:
         return found
 
     def _whole(self, owner: str, job: Job) -> Table:
-        known = self.open.get(job.id)
-        if known is not None:
-            self.open.move_to_end(job.id)
-            return known
+        with self.lock:
+            if job.id in self.open:
+                self.open.move_to_end(job.id)
+                return self.open[job.id]
         path = self.folder / str(job.id) / _MAPPED
-        if not path.exists():
-            self._map_whole(owner, job, path)
-        rows = pl.read_ipc(path)
+        try:
+            rows = mapped.read(path)
+        except mapped.DAMAGED:
+            rows = self._map_whole(owner, job, path)
         made = Table(
             rows=rows,
             numbers=pl.int_range(rows.height, eager=True),
@@ -107,70 +124,60 @@ class Shelf:
             complete=True,
         )
         with self.lock:
+            self.growing.pop(job.id, None)
             self.open[job.id] = made
             while len(self.open) > _OPEN:
                 self.open.popitem(last=False)
-        path.parent.touch()
+        with contextlib.suppress(FileNotFoundError):  # it may have made room for others
+            os.utime(path.parent)
         return made
 
-    def _map_whole(self, owner: str, job: Job, path: Path) -> None:
-        """Makes the mapped file of all rows; the parts' files are not needed any more."""
+    def _map_whole(self, owner: str, job: Job, path: Path) -> pl.DataFrame:
+        """All rows, mapped; the tables of parts are not needed any more. Raises OutputError."""
         folder = path.parent
+        packed = folder / WHOLE
         shutil.rmtree(folder, ignore_errors=True)
-        folder.mkdir(parents=True)
-        packed, partial = folder / WHOLE, folder / f".{_MAPPED}"
-        with packed.open("wb") as file:
-            for piece in self.store.file(owner, job.id, WHOLE):
-                file.write(piece)
-        pl.scan_parquet(packed).sink_ipc(partial, compression="uncompressed", maintain_order=True)
+        with explained(folder):
+            folder.mkdir(parents=True)
+            with packed.open("wb") as file:
+                for piece in self.store.file(owner, job.id, WHOLE):
+                    file.write(piece)
+        whole = pl.scan_parquet(packed)
+        height = whole.select(pl.len()).collect().item()
+        batches = (whole.slice(first, _BATCH).collect() for first in range(0, max(1, height), _BATCH))
+        rows = mapped.keep(path, batches, height)
         packed.unlink()
-        partial.replace(path)
         self._make_room(folder)
+        return rows
 
     def _parts(self, owner: str, job: Job) -> Table:
         folder = self.folder / str(job.id)
-        frames: list[pl.DataFrame] = []
-        numbers: list[pl.Series] = []
-        for part in self.store.parts(owner, job.id):
-            path = folder / f"{part.first:012d}-{part.last:012d}.arrow"
-            if not path.exists():
-                self._map_part(self.store.part(owner, job.id, part.number), path)
-            frames.append(pl.read_ipc(path))
-            numbers.append(pl.int_range(part.first, part.last, eager=True))
-        if not frames:
+        with self.lock:
+            known = self.growing.pop(job.id, None)
+        grown = known or Growing(folder)
+        parts = self.store.parts(owner, job.id)
+        if not parts:
             self._refuse_if_ended(owner, job.id)
-            return Table(
-                rows=pl.DataFrame(),
-                numbers=pl.Series(dtype=pl.Int64),
-                total=job.rows_total,
-                complete=False,
-            )
-        folder.touch()
-        return Table(
-            rows=pl.concat(frames, rechunk=False),
-            numbers=pl.concat(numbers),
-            total=job.rows_total,
-            complete=False,
-        )
+        if grown.add(parts, lambda number: self.store.part(owner, job.id, number)):
+            self._make_room(folder)
+        if grown.pieces:
+            folder.mkdir(parents=True, exist_ok=True)  # it may have made room for others
+            folder.touch()
+        with self.lock:
+            self.growing[job.id] = grown
+            while len(self.growing) > _OPEN:
+                self.growing.popitem(last=False)
+        return Table(rows=grown.rows, numbers=grown.numbers, total=job.rows_total, complete=False)
 
     def _refuse_if_ended(self, owner: str, job: UUID) -> None:
         """Raises NoSuchJob when the job has ended since, so that its final rows are looked for."""
         if self._job(owner, job).state in _WITH_FILES:
             raise NoSuchJob("the job has ended")
 
-    @staticmethod
-    def _map_part(content: bytes, path: Path) -> None:
-        frame = pl.read_parquet(content)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        partial = path.with_name(f".{path.name}")
-        shown = frame.select(name for name in frame.columns if not name.startswith("."))
-        shown.write_ipc(partial, compression="uncompressed")
-        partial.replace(path)
-
     def _make_room(self, kept: Path) -> None:
         """Removes jobs' folders, the one that was not looked at longest first, until the rest has room."""
-        folders = sorted(self.folder.iterdir(), key=lambda each: each.stat().st_mtime)
-        sizes = {each: sum(file.stat().st_size for file in each.iterdir()) for each in folders}
+        folders = sorted(self.folder.iterdir(), key=_looked_at)
+        sizes = {each: _size(each) for each in folders}
         total = sum(sizes.values())
         for each, size in sizes.items():
             if total <= self.capacity:
@@ -184,3 +191,19 @@ class Shelf:
         """No other thread makes files of this job at the same time."""
         with self.locks[job.int % _LOCKS]:
             yield
+
+
+def _looked_at(path: Path) -> float:
+    """When somebody last looked at it; 0 for what another thread has removed."""
+    with contextlib.suppress(FileNotFoundError):
+        return path.stat().st_mtime
+    return 0.0
+
+
+def _size(folder: Path) -> int:
+    """Bytes of its files; another thread may be removing some."""
+    total = 0
+    with contextlib.suppress(FileNotFoundError):
+        for file in folder.rglob("*"):
+            total += file.stat().st_size
+    return total

@@ -8,16 +8,25 @@ from __future__ import annotations
 import datetime as dt
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, RootModel, StrictFloat, StrictInt, StrictStr
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    RootModel,
+    StrictFloat,
+    StrictInt,
+    StrictStr,
+)
 
-from treefolio.errors import SpaceError
-from treefolio.indicators import SIGNATURES
 from treefolio.jobs import requests
-from treefolio.strategy.text import parse
-from treefolio.sweep.ask import opened
+from treefolio.service.callers import Caller
+from treefolio.service.problems import Declined
+from treefolio.service.texts import bearable
 
 _MOST_VALUES = 1_000_000
 _MOST_NAMES = 1_000
+_MOST_TICKERS = 20_000
 Text = Annotated[StrictStr, Field(max_length=2_000)]
 Number = (
     Annotated[StrictFloat, Field(allow_inf_nan=False)] | Annotated[StrictInt, Field(ge=-(2**63), lt=2**63)]
@@ -25,9 +34,19 @@ Number = (
 Value = Number | Text
 Name = Annotated[StrictStr, Field(min_length=1, max_length=200)]
 Values = Annotated[list[Value], Field(min_length=1, max_length=_MOST_VALUES)]
+Word = Annotated[StrictStr, Field(pattern="^[a-z0-9_-]{0,40}$")]
+Ticker = Annotated[StrictStr, Field(pattern=r"^[A-Za-z0-9.^=/_-]{1,20}$")]
 Pairs = Annotated[list[tuple[Name, Value]], Field(max_length=_MOST_NAMES)]
+Vary = Annotated[
+    list[tuple[Name, Text | Values]],
+    Field(max_length=_MOST_NAMES, description="Names, each with `70:85:1` or its values."),
+]
+Tickers = Annotated[list[Ticker], Field(min_length=1, max_length=_MOST_TICKERS)]
+Length = Annotated[StrictStr, Field(pattern="^[0-9]{1,6}[ymwd]$")]
 Strategy = Annotated[
-    StrictStr, Field(min_length=1, description="In Treefolio's own text: `treefolio convert` writes it.")
+    StrictStr,
+    Field(min_length=1, description="In Treefolio's own text: `treefolio convert` writes it."),
+    AfterValidator(bearable),
 ]
 
 
@@ -56,10 +75,23 @@ class Execution(Body):
     costs: Costs = Costs()
 
 
-class Asked(Body):
-    """The question: prices, period, benchmark, trading."""
+class Fetch(Body):
+    """Prices that the service fetches when the job begins; all that it computes has the same ones."""
 
-    snapshot: str = Field(pattern="^[0-9a-f]{64}$", description="The hash of the prices, which are uploaded.")
+    source: Word = Field(description="alpaca, massive, yahoo or synthetic.")
+    feed: Word | None = Field(default=None, description="Of the source: sip or iex [its first].")
+    adjustment: Literal["raw", "split", "all"] = "all"
+
+
+class Asked(Body):
+    """The question: prices, period, benchmark, trading. Prices are a snapshot, or fetched: one of the two."""
+
+    snapshot: str | None = Field(
+        default=None, pattern="^[0-9a-f]{64}$", description="The hash of the prices, which are uploaded."
+    )
+    fetch: Fetch | None = Field(
+        default=None, description="The service fetches the prices, with your keys where it has some."
+    )
     source: Text | None = Field(default=None, description="Where the prices came from, for the manifest.")
     synthetic: bool = Field(default=False, description="The prices are made up.")
     start: dt.date | None = None
@@ -93,9 +125,7 @@ class Sweep(Body):
     kind: Literal["sweep"]
     strategy: Strategy
     asked: Asked
-    vary: list[tuple[Name, Text | Values]] = Field(
-        default=[], max_length=_MOST_NAMES, description="Names, each with `70:85:1` or its values."
-    )
+    vary: Vary = []
     fix: Pairs = Field(default=[], description="Names, each with its one value.")
     select: Sample | Listed | None = None
     latest_start: dt.date | None = None
@@ -115,8 +145,75 @@ class Run(Body):
     out_of_sample_from: dt.date | None = None
 
 
-class Submission(RootModel[Annotated[Sweep | Run, Field(discriminator="kind")]]):
-    """A sweep or a run."""
+class Rolling(Body):
+    """Train, test on what follows, step on. Lengths are `3y`, `6m`, `2w` or `126d`."""
+
+    scheme: Literal["walkforward"]
+    train: Length
+    test: Length
+    step: Length
+    anchored: bool = Field(default=False, description="Every training begins at the start.")
+
+
+class Combinatorial(Body):
+    """Combinatorial purged cross-validation."""
+
+    scheme: Literal["cpcv"]
+    groups: Annotated[int, Field(ge=2, le=64)] = 10
+    test_groups: Annotated[int, Field(ge=1, le=63)] = 2
+    purge: Annotated[int, Field(ge=0, le=100_000, description="Sessions left out around tests.")] = 0
+    embargo: Annotated[int, Field(ge=0, le=100_000, description="More of them after tests.")] = 0
+
+
+class WalkForward(Body):
+    """A sweep whose best row is chosen on some sessions and judged on others."""
+
+    kind: Literal["walkforward"]
+    strategy: Strategy
+    asked: Asked
+    scheme: Rolling | Combinatorial = Field(discriminator="scheme")
+    by: Name = Field(default="sharpe", description="The metric that chooses; a minus turns it around.")
+    vary: Vary = []
+    fix: Pairs = Field(default=[], description="Names, each with its one value.")
+    select: Sample | Listed | None = None
+    latest_start: dt.date | None = None
+
+
+class Warm(Body):
+    """Prices that are to be in the cache before anybody asks for them."""
+
+    kind: Literal["warm"]
+    source: Word
+    tickers: Tickers | None = Field(default=None, description="Null for those of all your strategies.")
+    feed: Word | None = None
+    start: dt.date | None = Field(default=None, description="First day [all that the source has].")
+
+
+class Import(Body):
+    """A stretch of prices in bulk: of a vendor, or of the flat files that the service has."""
+
+    kind: Literal["import"]
+    source: Word = Field(description="A vendor, or `flat_files`.")
+    tickers: list[Ticker] = Field(
+        default=[], max_length=_MOST_TICKERS, description="Of a vendor; flat files have all."
+    )
+    feed: Word | None = None
+    start: dt.date | None = None
+    end: dt.date | None = None
+    interval: Literal["1d", "1h", "30m", "15m", "5m", "1m"] = "1d"
+
+
+class Purge(Body):
+    """Adjusted prices and corporate actions are forgotten, so that they are fetched afresh."""
+
+    kind: Literal["purge"]
+    source: Word | None = Field(default=None, description="Only of this one.")
+
+
+class Submission(
+    RootModel[Annotated[Sweep | Run | WalkForward | Warm | Import | Purge, Field(discriminator="kind")],]
+):
+    """A job of any kind."""
 
 
 _STRATEGY = (
@@ -132,6 +229,20 @@ EXAMPLES: dict[str, Any] = {
             "vary": [["hot", "70:85:1"]],
         },
     },
+    "walkforward": {
+        "summary": "The best row of three years, judged on the half year after them",
+        "value": {
+            "kind": "walkforward",
+            "strategy": _STRATEGY,
+            "asked": {"fetch": {"source": "alpaca"}, "start": "2016-01-04"},
+            "scheme": {"scheme": "walkforward", "train": "3y", "test": "6m", "step": "6m"},
+            "vary": [["hot", "70:85:1"]],
+        },
+    },
+    "warm": {
+        "summary": "The prices of all your strategies, before anybody asks for them",
+        "value": {"kind": "warm", "source": "alpaca"},
+    },
     "run": {
         "summary": "One backtest",
         "value": {
@@ -145,14 +256,25 @@ EXAMPLES: dict[str, Any] = {
 
 
 def require_meaning(request: requests.Request) -> None:
-    """Nothing, when the strategy can be read and has the names and values that are asked for.
+    """Nothing, when the request can be read and has the names and values that are asked for.
 
     Raises:
-        FormatError, StrategyError, SpaceError: with the place and a remedy.
+        FormatError, StrategyError, SpaceError, UsageError: with the place and a remedy.
     """
-    if isinstance(request, requests.RunRequest):
-        opened(parse(request.strategy, SIGNATURES), request.values)
+    requests.check(request)
+
+
+def require_right(request: requests.Request, caller: Caller) -> None:
+    """Nothing, when the caller may ask for it: what changes the prices of all is an administrator's.
+
+    Raises:
+        Declined.
+    """
+    if caller.administrator or not isinstance(request, requests.ImportRequest | requests.PurgeRequest):
         return
-    space = requests.opened_space(request)
-    if not space.axes:
-        raise SpaceError("nothing varies", path="vary", hint="Vary a variable or a handle of the strategy.")
+    raise Declined(
+        f"only an administrator may submit this: it changes the prices of all ({requests.name_of(request)})",
+        code="not_administrator",
+        status=403,
+        hint="Ask an administrator of this service.",
+    )

@@ -128,7 +128,10 @@ class Supervisor:
             try:
                 kept.process.wait(max(0.0, deadline - time.monotonic()))
             except subprocess.TimeoutExpired:
-                log.warning("killed", extra={"action": "process.killed", "of": kept.command.name})
+                name = kept.command.name
+                log.warning(
+                    "%s did not end, and was killed", name, extra={"action": "process.killed", "of": name}
+                )
                 kept.process.kill()
                 kept.process.wait()
             _close(kept.process)

@@ -13,6 +13,9 @@ import polars as pl
 
 from treefolio.errors import UsageError, did_you_mean
 from treefolio.metrics import METRICS
+from treefolio.service.mapped import defined
+from treefolio.sweep.ranking import LATER, lowest_is_best
+from treefolio.sweep.rows import JUDGED
 
 MOST_ROWS = 1_000
 """Of a page."""
@@ -26,6 +29,7 @@ _WORDS = frozenset({"and", "between", "false", "in", "is", "like", "not", "null"
 _SPELLING = (
     'Write it like: max_drawdown < 0.3 and sharpe > 1. Columns with a dot need quotes: "c12.window" = 10.'
 )
+_ALL = "A page without `columns` names them all, as `treefolio jobs rows ID --json` does."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,13 +71,14 @@ def find(table: pl.DataFrame, numbers: pl.Series, wanted: Wanted, *, offset: int
     """
     if not table.width:  # nothing is known of its columns before its first rows are there
         return Found(rows=table, numbers=(), matching=0)
-    names = tuple(_known(name, table) for name in wanted.columns) or tuple(table.columns)
-    places = _places(table, wanted)
-    page = places.slice(offset, min(limit, MOST_ROWS))
+    names = tuple(known(name, table) for name in wanted.columns) or tuple(table.columns)
+    kept = _kept(table, wanted)
+    last = offset + min(limit, MOST_ROWS)
+    page = _ordered(table, kept, wanted, most=last)[offset:last]
     return Found(
-        rows=table.select(names)[page],
+        rows=defined(table.select(names)[page]),
         numbers=tuple(numbers.gather(page).to_list()),
-        matching=len(places),
+        matching=len(kept),
     )
 
 
@@ -81,37 +86,53 @@ def selected(table: pl.DataFrame, wanted: Wanted) -> pl.DataFrame:
     """All rows that satisfy the condition, in their order: what an export holds. Raises UsageError."""
     if not table.width:
         return table
-    names = tuple(_known(name, table) for name in wanted.columns) or tuple(table.columns)
+    names = tuple(known(name, table) for name in wanted.columns) or tuple(table.columns)
     if wanted.where is None and not wanted.sort:
-        return table.select(names)
-    return table.select(names)[_places(table, wanted)]
+        return defined(table.select(names))
+    return defined(table.select(names)[_ordered(table, _kept(table, wanted), wanted)])
 
 
-def _places(table: pl.DataFrame, wanted: Wanted) -> pl.Series:
-    """Positions in the table of the rows that satisfy the condition, in their order."""
-    kept = table.select(pl.int_range(pl.len(), dtype=pl.UInt32)).to_series()
-    if wanted.where is not None:
-        kept = kept.filter(_condition(table, wanted.where))
+def _kept(table: pl.DataFrame, wanted: Wanted) -> pl.Series:
+    """Positions in the table of the rows that satisfy the condition, ascending."""
+    every = table.select(pl.int_range(pl.len(), dtype=pl.UInt32)).to_series()
+    return every if wanted.where is None else every.filter(satisfying(table, wanted.where))
+
+
+def _ordered(table: pl.DataFrame, kept: pl.Series, wanted: Wanted, *, most: int | None = None) -> pl.Series:
+    """These positions in their order; of a long table only the first, ``most`` or more."""
     if not wanted.sort:
         return kept
-    keys = [_known(name.removeprefix("-"), table) for name in wanted.sort]
+    keys = [known(name.removeprefix("-"), table, "sort") for name in wanted.sort]
     falling = [_falls(name) for name in wanted.sort]
-    ordered = table.select(list(dict.fromkeys(keys)))[kept].with_columns(kept.alias("\0place"))
+    ordered = defined(table.select(list(dict.fromkeys(keys)))[kept]).with_columns(kept.alias("\0place"))
+    if most is not None:
+        ordered = _nearest(ordered, keys[0], falling=falling[0], most=most)
     return ordered.sort(keys, descending=falling, nulls_last=True, maintain_order=True)["\0place"]
+
+
+def _nearest(rows: pl.DataFrame, key: str, *, falling: bool, most: int) -> pl.DataFrame:
+    """The rows that can be among the first ``most``: to sort them all takes thirty times as long.
+
+    They are as many by their first column, and all that are equal to the last of those.
+    """
+    column = rows[key]
+    if not column.dtype.is_numeric() or most >= column.len() - column.null_count():
+        return rows
+    edge = column.top_k(most).min() if falling else column.bottom_k(most).max()
+    return rows.filter(column >= edge if falling else column <= edge)
 
 
 def _falls(name: str) -> bool:
     """Whether the largest comes first."""
     key = name.removeprefix("-")
-    best_is_largest = key in METRICS and METRICS[key].better != "low"
-    return best_is_largest != name.startswith("-")
+    return (key in METRICS and not lowest_is_best(key)) != name.startswith("-")
 
 
-def _condition(table: pl.DataFrame, where: str) -> pl.Series:
-    """Which rows satisfy the condition. Raises UsageError."""
-    _require_plain(where, table)
+def satisfying(table: pl.DataFrame, where: str) -> pl.Series:
+    """(rows,) whether each satisfies the condition. Raises UsageError."""
+    used = _used(where, table)
     try:
-        found = table.select(pl.sql_expr(where)).to_series()
+        found = defined(table.select(used)).select(pl.sql_expr(where)).to_series()
     except pl.exceptions.PolarsError as error:
         raise UsageError(
             f"the condition {where!r} cannot be read: {str(error).splitlines()[0]}",
@@ -123,12 +144,16 @@ def _condition(table: pl.DataFrame, where: str) -> pl.Series:
     return found.fill_null(value=False)
 
 
-def _require_plain(where: str, table: pl.DataFrame) -> None:
-    """Nothing, when the condition holds columns, numbers, texts, comparisons and words for them alone."""
+def _used(where: str, table: pl.DataFrame) -> list[str]:
+    """The columns in a condition. Raises UsageError.
+
+    It may hold columns, numbers, texts, comparisons and words for them, and nothing else.
+    """
     if len(where) > LONGEST_CONDITION:
         raise UsageError(
             f"the condition is longer than {LONGEST_CONDITION:,} characters", path="where", hint=_SPELLING
         )
+    used: dict[str, None] = {}
     place, name = 0, ""
     while where[place:].strip():
         token = _TOKENS.match(where, place)
@@ -140,14 +165,17 @@ def _require_plain(where: str, table: pl.DataFrame) -> None:
         word = token["name"] or ""
         name = "" if word.casefold() in _WORDS else word
         if column := name or (token["quoted"] or "").strip('"'):
-            _known(column, table, "where")
+            used[known(column, table, "where")] = None
         place = token.end()
+    return list(used)
 
 
-def _known(name: str, table: pl.DataFrame, path: str = "columns") -> str:
+def known(name: str, table: pl.DataFrame, path: str = "columns") -> str:
     """The column's name. Raises UsageError when there is none."""
     if name not in table.columns:
-        hint = did_you_mean(name, table.columns) or "A page without `columns` shows them all."
+        dotted = path == "where" and any(each.startswith(f"{name}.") for each in table.columns)
+        shown = _SPELLING if dotted else did_you_mean(name, table.columns) or _ALL
+        hint = LATER if name in JUDGED else shown
         raise UsageError(f"unknown column {name!r}", path=path, hint=hint)
     return name
 

@@ -20,6 +20,7 @@ from treefolio.errors import PriceError
 from treefolio.market import snapshots
 from treefolio.market.panel import FIELDS, Panel
 from treefolio.service.problems import Declined
+from treefolio.sweep.files import explained
 
 _ENTRIES = frozenset(
     f"{name}.npy"
@@ -31,8 +32,8 @@ _STRANGE = (AttributeError, KeyError, MemoryError, RecursionError, TypeError, Va
 
 
 async def receive(pieces: AsyncIterator[bytes], path: Path) -> None:
-    """Writes what comes to a file. The door sees to it that it is not too much."""
-    with path.open("wb") as file:
+    """Writes what comes to a file. The door sees to it that it is not too much. Raises OutputError."""
+    with explained(path), path.open("wb") as file:
         async for piece in pieces:
             file.write(piece)
 

@@ -15,6 +15,7 @@ from treefolio.strategy import expression, operands
 from treefolio.strategy.document import Document, Mapping, Scalar, Sequence
 from treefolio.strategy.signature import Signatures
 from treefolio.strategy.tree import NumberLike
+from treefolio.strategy.validate import keep
 
 Value = TypeVar("Value")
 
@@ -27,11 +28,13 @@ class Fields:
         signatures: of all indicators.
         source: the file's name.
         trail: labels of the nodes and conditions that are being read, from the root down.
+        problems: collects errors, so that reading goes on after them; None: the first one ends it.
     """
 
     signatures: Signatures
     source: str | None
     trail: list[str] = field(default_factory=list)
+    problems: list[StrategyError] | None = None
 
     def check_keys(
         self, document: Mapping, required: Iterable[str], optional: Iterable[str], *, what: str
@@ -39,14 +42,14 @@ class Fields:
         """The mapping has all required keys, and none that is unknown.
 
         Raises:
-            StrategyError: otherwise.
+            StrategyError: otherwise; unknown keys are collected where errors are.
         """
         known = (*required, *optional)
         for key, _ in document.pairs.values():
             if key.text not in known:
                 hint = operands.UNQUOTED if ")" in key.text else did_you_mean(key.text, known)
                 hint = hint or f"Known keys are {', '.join(known)}."
-                raise self.error(f"{what} has no key {key.text!r}", key, hint=hint)
+                keep(self.error(f"{what} has no key {key.text!r}", key, hint=hint), self.problems)
         for name in required:
             if name not in document.pairs:
                 raise self.error(f"{what} needs {name}", document)
@@ -90,6 +93,18 @@ class Fields:
             error.source, error.line, error.path = self.source, line, self.path()
             error.column = column + inner - 1 if column is not None and inner is not None else column
             raise
+
+    def kept(self, act: Callable[[], Value], instead: Value) -> Value:
+        """What `act` gives, or ``instead`` when an error was collected.
+
+        Raises:
+            StrategyError: errors are not collected.
+        """
+        try:
+            return act()
+        except StrategyError as error:
+            keep(error, self.problems)
+            return instead
 
     def error(self, message: str, document: Document, *, hint: str | None = None) -> StrategyError:
         """The error to raise at a document."""

@@ -18,7 +18,19 @@ from treefolio.strategy.document import Document, Mapping, Scalar, Sequence
 from treefolio.strategy.fields import Fields
 from treefolio.strategy.kinds import KINDS, Plan, Role, Want, children, conditions_of
 from treefolio.strategy.tokens import VARIABLE_NAME
-from treefolio.strategy.tree import Asset, Cash, Condition, Empty, Equal, Item, Lasting, Node, Var, iterate
+from treefolio.strategy.tree import (
+    AllOf,
+    Asset,
+    Cash,
+    Condition,
+    Empty,
+    Equal,
+    Item,
+    Lasting,
+    Node,
+    Var,
+    iterate,
+)
 from treefolio.strategy.validate import Checker, Limits
 
 BARE_TICKER = re.compile(r"[\w^](?:[\w.:/^=-]*\w)?")
@@ -45,6 +57,9 @@ class _Frame:
 
 class TreeReader:
     """Reads a strategy's tree from a document.
+
+    Where errors are collected, an empty branch stands in for a damaged node, and for a damaged condition one
+    that always holds.
 
     Args:
         fields: reads what stands under keys; told here where in the tree that is.
@@ -94,13 +109,14 @@ class TreeReader:
         if len(self._frames) > self.limits.depth:
             raise self._too_large(f"the tree is more than {self.limits.depth:,} levels deep", want.document)
         plan = self._condition if want.role == "condition" else self._node
-        self._frames[-1].plan = plan(want)
+        stands_in = AllOf(()) if want.role == "condition" else Empty()
+        self._frames[-1].plan = self.fields.kept(lambda: plan(want), Plan([], lambda _: stands_in))
 
     def _close(self, frame: _Frame) -> None:
         document = frame.want.document
         made = frame.plan.make(frame.values)
         if made is not None and not (isinstance(made, Condition) and isinstance(document, Scalar)):
-            self.fields.told(document, lambda: self.checker.item(made))
+            self.fields.kept(lambda: self.fields.told(document, lambda: self.checker.item(made)), None)
         self._done[id(document), frame.want.role] = (made, frame.size)
         self._frames.pop()
         self.fields.trail.pop()

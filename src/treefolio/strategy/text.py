@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from functools import partial
 from pathlib import PurePath
 from typing import TypeVar
 
-from treefolio.errors import FormatError, SpaceError
+from treefolio.errors import FormatError, SpaceError, StrategyError
 from treefolio.strategy import expression, validate
 from treefolio.strategy.document import Document, Mapping, Scalar, Sequence, from_json
 from treefolio.strategy.fields import Fields
@@ -23,6 +24,7 @@ from treefolio.strategy.tree import (
     REBALANCINGS,
     Asset,
     Constraint,
+    Empty,
     EmptyPolicy,
     Node,
     Rebalance,
@@ -38,6 +40,7 @@ from treefolio.strategy.yaml_text import DEEPEST, from_yaml
 __all__ = ["KEYS", "is_json", "parse", "write"]
 
 Value = TypeVar("Value")
+_NOTHING: Node = Empty()
 KEYS = ("name", "description", "rebalance", "empty", "variables", "constraints")
 """What stands around the tree; all of it may be left out."""
 _JSON_START = re.compile(r'\ufeff?\s*(?:\{\s*["}]|\[)')
@@ -49,13 +52,20 @@ def is_json(text: str) -> bool:
 
 
 def parse(
-    text: str, signatures: Signatures, *, source: str | None = None, limits: Limits | None = None
+    text: str,
+    signatures: Signatures,
+    *,
+    source: str | None = None,
+    limits: Limits | None = None,
+    problems: list[StrategyError] | None = None,
 ) -> Strategy:
     """The strategy that a text in the native form says, checked as `validate` checks.
 
     Args:
         signatures: of all indicators; fill in default parameters.
         source: the file's name, for errors, and for the strategy's name where the text gives none.
+        problems: gets what is wrong, at most `validate.MOST_PROBLEMS`, and reading goes on as far as it can;
+            what is then returned is no strategy. Without it the first error is raised.
 
     Raises:
         FormatError: damaged YAML or JSON.
@@ -67,15 +77,16 @@ def parse(
         document = from_json(text, source=source)
     else:
         document = from_yaml(text, source=source, depth=min(4 * limits.depth, DEEPEST))
-    return _Header(signatures, source, limits).strategy(document)
+    return _Header(Fields(signatures, source, problems=problems), limits).strategy(document)
 
 
 class _Header:
     """Reads everything around the tree, and has the tree read once the variables are known."""
 
-    def __init__(self, signatures: Signatures, source: str | None, limits: Limits) -> None:
-        self.fields = Fields(signatures, source)
+    def __init__(self, fields: Fields, limits: Limits) -> None:
+        self.fields = fields
         self.limits = limits
+        self.damaged: list[str] = []
 
     def strategy(self, document: Document) -> Strategy:
         if not isinstance(document, Mapping):
@@ -83,22 +94,26 @@ class _Header:
                 "a strategy is a mapping with the key tree", source=self.fields.source, line=1, column=1
             )
         self.fields.check_keys(document, ("tree",), KEYS, what="a strategy")
+        kept = self.fields.kept
         variables = self._variables(document)
         return Strategy(
-            name=self._text(document, "name", PurePath(self.fields.source or "strategy").stem),
-            description=self._text(document, "description", ""),
-            rebalance=self._rebalance(document, variables),
-            empty=self._empty(document),
+            name=kept(lambda: self._text(document, "name", self._file_name()), ""),
+            description=kept(lambda: self._text(document, "description", ""), ""),
+            rebalance=kept(lambda: self._rebalance(document, variables), Rebalance()),
+            empty=kept(lambda: self._empty(document), EMPTY_POLICIES[0]),
             variables=variables,
-            constraints=self._constraints(document, variables),
-            root=self._root(document, variables),
+            constraints=kept(lambda: self._constraints(document, variables), ()),
+            root=self.fields.kept(lambda: self._root(document, variables), _NOTHING),
         )
+
+    def _file_name(self) -> str:
+        return PurePath(self.fields.source or "strategy").stem
 
     def _root(self, document: Mapping, variables: tuple[Variable, ...]) -> Node:
         tree = document.pairs["tree"][1]
-        checker = Checker(variables, self.fields.signatures)
+        checker = Checker(variables, self.fields.signatures, self.damaged)
         root = TreeReader(self.fields, checker, self.limits).read(tree)
-        if not any(isinstance(item, Asset) for item in iterate(root)):
+        if not (self.fields.problems or any(isinstance(item, Asset) for item in iterate(root))):
             raise self.fields.error("the strategy never holds anything", tree, hint="Name a ticker.")
         return root
 
@@ -136,9 +151,16 @@ class _Header:
             raise self.fields.error("variables need names", found, hint="Write variables: {hot: 70:85:1}.")
         made: list[Variable] = []
         for key, value in found.pairs.values():
-            made.append(self._variable(key, value))
-            self.fields.told(key, lambda: validate.check_variable(made[-1]))
+            variable = self.fields.kept(partial(self._checked, key, value), None)
+            if variable is None:
+                self.damaged.append(key.text)
+            made.append(variable or Variable(key.text, (1,), 1))
         return tuple(made)
+
+    def _checked(self, key: Scalar, document: Document) -> Variable | None:
+        made = self._variable(key, document)
+        self.fields.told(key, lambda: validate.check_variable(made))
+        return made
 
     def _variable(self, key: Scalar, document: Document) -> Variable:
         """``70:85:1``, a list, or a mapping of default and values; the first value is the default."""
@@ -172,9 +194,14 @@ class _Header:
     def _constraints(self, document: Mapping, variables: tuple[Variable, ...]) -> tuple[Constraint, ...]:
         if "constraints" not in document.pairs:
             return ()
-        made: list[Constraint] = []
-        for each in self.fields.sequence(document, "constraints").items:
-            scalar = self.fields.scalar(each)
-            made.append(self.fields.parsed(scalar, expression.constraint))
-            self.fields.told(scalar, lambda: validate.check_constraint(made[-1], variables))
-        return tuple(made)
+        made = [
+            self.fields.kept(partial(self._constraint, each, variables), None)
+            for each in self.fields.sequence(document, "constraints").items
+        ]
+        return tuple(constraint for constraint in made if constraint is not None)
+
+    def _constraint(self, document: Document, variables: tuple[Variable, ...]) -> Constraint | None:
+        scalar = self.fields.scalar(document)
+        made = self.fields.parsed(scalar, expression.constraint)
+        self.fields.told(scalar, lambda: validate.check_constraint(made, variables))
+        return made

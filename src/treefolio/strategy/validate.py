@@ -7,7 +7,7 @@ so that an error has a line; `check_own` what holds for an item whatever its var
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -42,6 +42,8 @@ from treefolio.strategy.tree import (
     path_of,
 )
 
+MOST_PROBLEMS = 100
+"""Problems of one text that are collected."""
 EMPTY_POLICIES: tuple[EmptyPolicy, ...] = ("redistribute", "cash")
 LONGEST_NAME = 200
 """Characters of a variable's name."""
@@ -83,6 +85,18 @@ def validate(strategy: Strategy, signatures: Signatures | None = None, limits: L
             raise
     if not holds:
         raise StrategyError("the strategy never holds anything", path="root", hint="Name a ticker.")
+
+
+def keep(error: StrategyError, problems: list[StrategyError] | None) -> None:
+    """Puts an error with the others, so that reading can go on.
+
+    Raises:
+        StrategyError: the error itself, when errors are not collected (``problems`` is None), when there are
+            enough of them, or when it is a limit.
+    """
+    if problems is None or len(problems) >= MOST_PROBLEMS or isinstance(error, LimitError):
+        raise error
+    problems.append(error)
 
 
 def _checked_items(root: Node, limits: Limits) -> Iterable[Item]:
@@ -134,10 +148,12 @@ class Checker:
     Attributes:
         variables: the declared ones.
         signatures: of all indicators; None leaves them unchecked.
+        excused: names of variables that are damaged themselves: nothing more is said of their uses.
     """
 
     variables: Iterable[Variable]
     signatures: Signatures | None = None
+    excused: Collection[str] = ()
     _declared: dict[str, Variable] = field(init=False)
     _passed: set[tuple[str, str]] = field(init=False, default_factory=set)
 
@@ -163,7 +179,7 @@ class Checker:
 
     def variable(self, variable: Var, kind: Kind) -> None:
         """The variable is declared, and all of its values may stand in a place of this kind."""
-        if (variable.name, kind.name) in self._passed:
+        if (variable.name, kind.name) in self._passed or variable.name in self.excused:
             return
         for value in self._declaration(variable).values:
             try:
@@ -194,7 +210,7 @@ class Checker:
         self, param: Var, position: int, reading: Reading, name: str, signatures: Signatures
     ) -> None:
         key = (param.name, f"{name}:{position}")
-        if key in self._passed:
+        if key in self._passed or param.name in self.excused:
             return
         for value in self._declaration(param).values:
             params: list[Any] = list(reading.params)
@@ -203,7 +219,9 @@ class Checker:
         self._passed.add(key)
 
     def _values(self, scalar: Scalar) -> tuple[Literal, ...]:
-        return self._declaration(scalar).values if isinstance(scalar, Var) else (scalar,)
+        if not isinstance(scalar, Var):
+            return (scalar,)
+        return () if scalar.name in self.excused else self._declaration(scalar).values
 
 
 def check_own(item: Item) -> None:

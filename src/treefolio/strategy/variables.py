@@ -80,7 +80,7 @@ def parse_spec(text: str) -> tuple[Literal, ...]:
     values: dict[Literal, None] = {}
     for piece in pieces:
         if piece:
-            values.update(dict.fromkeys(_piece(piece)))
+            values.update(dict.fromkeys(piece_values(piece)))
         if len(values) > MOST_VALUES:
             raise SpaceError(f"more than {MOST_VALUES:,} values")
     if not values:
@@ -88,7 +88,12 @@ def parse_spec(text: str) -> tuple[Literal, ...]:
     return tuple(values)
 
 
-def _piece(piece: str) -> Iterable[Literal]:
+def piece_values(piece: str) -> Iterable[Literal]:
+    """The values of one piece of a specification, one after the other.
+
+    Raises:
+        SpaceError: a damaged range, NaN, or more than `MOST_VALUES`.
+    """
     fields = piece.split(":")
     if len(fields) == 1 or (fields[0] and isinstance(parse_value(fields[0]), str)):
         return (parse_value(piece),)

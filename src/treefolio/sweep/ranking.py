@@ -13,10 +13,15 @@ _ROW = "\0row"
 _PLACE = "\0place"
 _TOGETHER = 12
 """Columns that are read at once."""
-_LATER = "It compares a row with all others, so it is there when the sweep is finished."
+LATER = "It compares a row with all others, so it is there when the sweep is finished."
 _SPELLING = (
     'Write it like: max_drawdown < 0.3 and sharpe > 1. Columns with a dot need quotes: "c12.window" = 10.'
 )
+
+
+def lowest_is_best(key: str) -> bool:
+    """Whether of a column's numbers the smallest counts as the best: of some metrics it does."""
+    return key in METRICS and METRICS[key].better == "low"
 
 
 def top(rows: pl.LazyFrame, *, by: str, where: str | None = None, n: int = 20) -> pl.DataFrame:
@@ -33,11 +38,11 @@ def top(rows: pl.LazyFrame, *, by: str, where: str | None = None, n: int = 20) -
     columns = rows.collect_schema()
     key = by.removeprefix("-")
     if key not in columns:
-        hint = _LATER if key in JUDGED else did_you_mean(key, columns.names())
+        hint = LATER if key in JUDGED else did_you_mean(key, columns.names())
         raise UsageError(f"unknown column {key!r}", hint=hint)
     if not columns[key].is_numeric():
         raise UsageError(f"{key} is no number", hint="Rank by a metric, such as --by sharpe.")
-    smallest_first = key in METRICS and METRICS[key].better == "low"
+    smallest_first = lowest_is_best(key)
     if by.startswith("-"):
         smallest_first = not smallest_first
     numbered = rows.with_row_index(_ROW)

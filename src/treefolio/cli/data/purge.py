@@ -22,26 +22,17 @@ def verb(
     Meant for a schedule: after the close and at 20:00 in New York. Nothing is wrong without it, since both
     are checked whenever they are used.
     """
-    from treefolio.market.bars import RAW  # noqa: PLC0415 - heavy
-    from treefolio.market.cache.base import ACTIONS  # noqa: PLC0415 - heavy
     from treefolio.market.cache.choice import open_cache  # noqa: PLC0415 - heavy
     from treefolio.market.clock import NEW_YORK, SystemClock, next_purge_moment  # noqa: PLC0415 - heavy
+    from treefolio.market.forgetting import forget  # noqa: PLC0415 - heavy
     from treefolio.market.settings import market_settings  # noqa: PLC0415 - heavy
     from treefolio.market.sources.table import SOURCES  # noqa: PLC0415 - heavy
 
     if source is not None and source not in SOURCES:
         raise UsageError(f"there is no source {source!r}", hint=f"One of {', '.join(SOURCES)}.")
-    cache = open_cache(market_settings())
     names = {name.upper() for name in tickers or ()}
-    chosen = [
-        entry
-        for entry in cache.entries()
-        if (everything or entry.key.part == ACTIONS or entry.key.shelf.delivered != RAW)
-        and (not names or entry.key.ticker in names)
-        and source in (None, entry.key.shelf.source)
-    ]
-    count = cache.drop([entry.key for entry in chosen])
-    size = show.megabytes(sum(entry.bytes for entry in chosen))
+    gone = forget(open_cache(market_settings()), tickers=names, source=source, everything=everything)
+    count, size = gone.blocks, show.megabytes(gone.bytes)
     blocks = "block" if count == 1 else "blocks"
     show.say(f"{count:,} {blocks} forgotten, {size}" if count else "nothing to forget")
     following = next_purge_moment(SystemClock().now()).astimezone(NEW_YORK)

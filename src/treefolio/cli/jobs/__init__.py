@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from treefolio.cli.jobs import export, listing, rows, submit, tell, watch
+from treefolio.cli.jobs import export, listing, raise_, remove, rows, schedule, submit, tell, watch
 from treefolio.cli.jobs.connect import before
 
 app = typer.Typer(
@@ -19,5 +19,11 @@ app.command("watch")(watch.verb)
 app.command("pause")(tell.pause)
 app.command("resume")(tell.resume)
 app.command("cancel")(tell.cancel)
+app.command("raise")(raise_.verb)
+app.command("remove")(remove.remove)
+app.command("usage")(remove.usage)
+app.command("schedule")(schedule.schedule)
+app.command("schedules")(schedule.schedules)
+app.command("unschedule")(schedule.unschedule)
 app.command("rows")(rows.verb)
 app.command("export")(export.verb)

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 Id = Annotated[str, Argument(metavar="ID", help="Of the job, or its beginning.")]
 _SHORTEST = 4
 _LOOKED_AT = 500
+_PATIENCE_SECONDS = 5.0
+"""Somebody waits at a terminal; `watch` is more patient by itself."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,7 +44,8 @@ def connect(service: Service, context: Context) -> Client:
 
     meant = _over(service, context.obj)
     url = meant.url or os.environ.get(f"{PREFIX}URL") or DEFAULT_URL
-    return Client(url, token=meant.token or os.environ.get(f"{PREFIX}TOKEN") or None)
+    token = meant.token or os.environ.get(f"{PREFIX}TOKEN") or None
+    return Client(url, token=token, patience=_PATIENCE_SECONDS)
 
 
 def _over(service: Service, other: object) -> Service:
@@ -62,8 +65,11 @@ def job_id(text: str, client: Client) -> UUID:
         return UUID(text)
     except ValueError:
         pass
+    if len(text) < _SHORTEST:
+        hint = f"Give {_SHORTEST} characters or more; `treefolio jobs list` shows them."
+        raise UsageError(f"the id {text!r} is too short", hint=hint)
     found = [job.id for job in client.jobs(limit=_LOOKED_AT).jobs if str(job.id).startswith(text.casefold())]
-    if len(text) < _SHORTEST or len(found) != 1:
-        what = "is too short" if len(text) < _SHORTEST else "is of several jobs" if found else "is no job's"
+    if len(found) != 1:
+        what = "is of several jobs" if found else "is no job's"
         raise UsageError(f"the id {text!r} {what}", hint="`treefolio jobs list` shows them.")
     return found[0]

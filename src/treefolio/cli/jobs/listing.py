@@ -36,6 +36,9 @@ def verb(
     if as_json:
         sys.stdout.write(found.model_dump_json(indent=2) + "\n")
         return 0
+    if not found.jobs:
+        show.say("No such jobs." if states else "No jobs; `treefolio jobs submit` makes one.")
+        return 0
     show.plain_table(
         ("job", "kind", "name", "state", "submitted", "rows"), [_line(job) for job in found.jobs], left=5
     )

@@ -61,12 +61,11 @@ def verb(
 
 
 def _save(client: Client, job: UUID, path: Path, sort: list[str], where: str | None) -> Path:
-    """Writes the rows; the file's name says when they are not all of them."""
-    label = client.save_rows(job, path, sort=sort, where=where)
-    if label == "final":
-        return path
+    """Writes the rows; the name says when they are not all of them. Those replace no file with all."""
+    arrived = path.with_stem(f".{path.stem}.arrived")
+    label = client.save_rows(job, arrived, sort=sort, where=where)
     said = label.replace(",", "").replace("/", "-of-").replace(" ", "-").replace("?", "unknown")
-    return path.replace(path.with_stem(f"{path.stem}-{said}"))
+    return arrived.replace(path if label == "final" else path.with_stem(f"{path.stem}-{said}"))
 
 
 def _show(found: Rows, by: str) -> None:

@@ -17,6 +17,13 @@ from treefolio.errors import RunError
 if TYPE_CHECKING:
     from treefolio.service.models import Job, Progress
 
+_LOW = 0.6
+"""Of the workers, at once: below it something holds them up."""
+_ENOUGH, _OFTEN = 8, 0.5
+"""Chunks, and the share of them that began unprepared, from which that is worth a word."""
+_SILENT_SECONDS = 6.0
+"""Beats come every two."""
+
 
 @spread
 def verb(job: Id, context: Context, service: Service) -> int:
@@ -46,7 +53,10 @@ def finish(job: Job) -> int:
             hint=f"The others are there: `treefolio jobs export {job.id} --out DIR`.",
         )
     why = f": {job.reason}" if job.reason else ""
-    raise RunError(f"{job.id} is {job.state}{why}", hint="Submit it again when you like.")
+    raise RunError(
+        f"{job.id} is {job.state}{why}",
+        hint="Submit it again when the reason is gone." if why else "Submit it again when you like.",
+    )
 
 
 def _took(job: Job) -> str:
@@ -63,8 +73,14 @@ def _bar() -> Iterator[Callable[[Progress], None]]:
         return
     from rich.progress import BarColumn, MofNCompleteColumn, TextColumn  # noqa: PLC0415
     from rich.progress import Progress as Display  # noqa: PLC0415
+    from rich.table import Column  # noqa: PLC0415
 
-    columns = (BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[said]}"))
+    whole, wrapped = Column(no_wrap=True), Column()  # in a narrow window the words give way, not the count
+    columns = (
+        BarColumn(),
+        MofNCompleteColumn(table_column=whole),
+        TextColumn("{task.fields[said]}", table_column=wrapped),
+    )
     with Display(*columns, console=show.err(), transient=True) as display:
         task = display.add_task("", total=None, said="")
 
@@ -81,9 +97,25 @@ def said(at: Progress) -> str:
         parts.append(f"{at.position:,} before it")
         if at.starts_in_seconds is not None:
             parts.append(f"begins in about {show.duration(at.starts_in_seconds)}")
+        if at.queue:
+            parts.append(f"{at.queue:,} chunk{' waits' if at.queue == 1 else 's wait'}")
     if at.rate is not None and not at.job.ended:
         parts.append(f"{at.rate:,.0f} a second on {at.workers} worker{'' if at.workers == 1 else 's'}")
     if at.eta_seconds is not None:
         low, high = show.duration(at.eta_seconds.low), show.duration(at.eta_seconds.high)
         parts.append(f"{low} left" if low == high else f"{low} to {high} left")
-    return ", ".join(parts)
+    return ", ".join([*parts, *_odd(at)])
+
+
+def _odd(at: Progress) -> Iterator[str]:
+    """What is not as it should be, of the workers and what they have ready."""
+    if at.workers > 1 and at.parallelism is not None and at.parallelism < _LOW * at.workers:
+        yield f"only {at.parallelism:.1f} chunks at once"
+    chunks = at.cache_hits + at.cache_misses
+    if chunks >= _ENOUGH and at.cache_misses > _OFTEN * chunks:
+        yield f"{at.cache_misses:,} of {chunks:,} chunks had to prepare first"
+    for hand in at.hands:
+        if hand.beat_s > _SILENT_SECONDS:
+            yield f"worker {hand.worker} is silent for {show.duration(hand.beat_s)}"
+    if len(versions := sorted({hand.version for hand in at.hands})) > 1:
+        yield f"workers have versions {' and '.join(versions)}"

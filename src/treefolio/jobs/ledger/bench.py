@@ -6,18 +6,17 @@ one that was taken away meanwhile, because its worker was silent for longer than
 
 from __future__ import annotations
 
-import datetime as dt
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Connection, Engine, Row, delete, func, insert, select, text, update
+from sqlalchemy import Engine, delete, func, insert, select, text, update
 
 from treefolio.errors import NoSuchJob
-from treefolio.jobs.ledger import tickets
-from treefolio.jobs.ledger.records import Chunk, ChunkState, Work
+from treefolio.jobs.ledger import attempts, clock, limits, tickets
+from treefolio.jobs.ledger.attempts import chunk_of
+from treefolio.jobs.ledger.clock import ago, silent_for
+from treefolio.jobs.ledger.records import Chunk, ChunkState, Figures, Work
 from treefolio.jobs.ledger.transitions import happen, locked, reached, settle, tell
 from treefolio.jobs.settings import JobSettings
 from treefolio.jobs.states import WORKING, Event, State
@@ -25,25 +24,8 @@ from treefolio.jobs.tables import chunks, files, jobs, parts, snapshots, workers
 
 PIECE = 8_000_000
 """Bytes of a file in one row."""
-MOST_LOST = 20
-"""A chunk that so many workers did not survive is given up: it may be the reason."""
 FORGET_S = 3_600.0
 """A worker that is silent for so long is no longer listed."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Figures:
-    """What the ranges of a sweep took.
-
-    Attributes:
-        execution, plan: seconds of work, over all workers.
-        span: seconds from the first range's beginning to the last one's end.
-    """
-
-    execution: float
-    plan: float
-    span: float
-    chunks: int
 
 
 class Bench:
@@ -76,14 +58,17 @@ class Bench:
             known = connection.execute(
                 update(workers).where(workers.c.id == worker).values(beat=func.now(), chunk=name)
             ).rowcount
-            if chunk is None:
-                return bool(known), True
-            wanted = connection.execute(
-                select(func.count())
-                .join_from(chunks, jobs)
-                .where(*_own(chunk), jobs.c.state.in_((*WORKING, State.PAUSING)))
-            ).scalar_one()
-            return bool(known), bool(wanted)
+            return bool(known), chunk is None or attempts.wanted(connection, chunk)
+
+    def wanted(self, chunk: Chunk) -> bool:
+        """The worker shall go on with its chunk; nothing is written."""
+        with reached(), self.engine.connect() as connection:
+            return attempts.wanted(connection, chunk)
+
+    def alive(self) -> int:
+        """How many workers are there."""
+        with reached(), self.engine.connect() as connection:
+            return clock.alive(connection, self.settings.lease_s)
 
     # A chunk.
 
@@ -91,7 +76,7 @@ class Bench:
         """The chunk, now this worker's; None when somebody else has it, it is done, or its job rests."""
         with reached(), self.engine.begin() as connection:
             row = locked(connection, job)
-            if row is None or row.state not in WORKING:
+            if row is None or row.held or row.state not in WORKING:
                 return None
             taken = connection.execute(
                 update(chunks)
@@ -112,13 +97,14 @@ class Bench:
             ).one_or_none()
             if taken is None:
                 return None
-            happen(connection, job, State(row.state), Event.BEGIN, self.settings.tiers)
+            happen(connection, job, State(row.state), Event.BEGIN, self.settings)
+            tickets.take(connection, row.owner, taken.tag, row.priority)
             return chunk_of(taken)
 
     def finish_plan(self, chunk: Chunk, rows: int, ranges: Sequence[tuple[int, int]], seconds: float) -> bool:
         """A sweep is planned: its ranges wait for workers. False: the attempt is not valid any more."""
         with reached(), self.engine.begin() as connection:
-            state = self._done(connection, chunk, seconds)
+            state = attempts.done(connection, chunk, seconds)
             if state is None:
                 return False
             connection.execute(update(jobs).where(jobs.c.id == chunk.job).values(rows_total=rows))
@@ -139,14 +125,17 @@ class Bench:
             )
             tell(connection, chunk.job, "planned", {"rows": rows, "chunks": len(ranges)})
             if state in WORKING:
-                tickets.enqueue(connection, chunk.job, self.settings.tiers)
-            settle(connection, chunk.job, state, self.settings.tiers)
+                tickets.enqueue(connection, chunk.job, self.settings)
+            settle(connection, chunk.job, state, self.settings)
             return True
 
-    def finish_rows(self, chunk: Chunk, content: bytes, seconds: float) -> bool:
-        """A range is done and these are its rows. False: the attempt is not valid any more."""
+    def finish_rows(self, chunk: Chunk, content: bytes, seconds: float, *, warm: bool | None = None) -> bool:
+        """A range is done and these are its rows. False: the attempt is not valid any more.
+
+        ``warm``: its worker was ready for the job before.
+        """
         with reached(), self.engine.begin() as connection:
-            state = self._done(connection, chunk, seconds)
+            state = attempts.done(connection, chunk, seconds, warm)
             if state is None:
                 return False
             connection.execute(
@@ -154,8 +143,8 @@ class Bench:
                     job=chunk.job, number=chunk.number, first=chunk.first, last=chunk.last, content=content
                 )
             )
-            self._counted(connection, chunk, failed=False)
-            self._last_range(connection, chunk.job, state)
+            attempts.count(connection, chunk, failed=False)
+            attempts.conclude(connection, chunk, state, self.settings)
             return True
 
     def finish_files(
@@ -166,7 +155,7 @@ class Bench:
         ``missing``: what of the job failed, in words; None when nothing did.
         """
         with reached(), self.engine.begin() as connection:
-            state = self._done(connection, chunk, seconds)
+            state = attempts.done(connection, chunk, seconds)
             if state is None:
                 return False
             for name in names:
@@ -175,9 +164,12 @@ class Bench:
                         insert(files).values(job=chunk.job, name=name, piece=number, content=content)
                     )
             if chunk.work is Work.RUN:
-                connection.execute(update(jobs).where(jobs.c.id == chunk.job).values(rows_done=1))
+                whole = func.coalesce(jobs.c.rows_total, 1)
+                connection.execute(
+                    update(jobs).where(jobs.c.id == chunk.job).values(rows_done=whole, rows_total=whole)
+                )
             event = Event.FINISH if missing is None else Event.FINISH_PARTLY
-            happen(connection, chunk.job, state, event, self.settings.tiers, missing)
+            happen(connection, chunk.job, state, event, self.settings, missing)
             return True
 
     def fail(self, chunk: Chunk, reason: str, *, for_good: bool = False) -> bool:
@@ -185,11 +177,13 @@ class Bench:
 
         ``for_good``: the next attempt would fail as well.
         """
-        return self._release(chunk, reason, failures=1, for_good=for_good)
+        with reached(), self.engine.begin() as connection:
+            return attempts.release(connection, chunk, reason, self.settings, failures=1, for_good=for_good)
 
     def hand_back(self, chunk: Chunk) -> bool:
         """The worker ends, or shall not go on: somebody else may take the chunk."""
-        return self._release(chunk, None)
+        with reached(), self.engine.begin() as connection:
+            return attempts.release(connection, chunk, None, self.settings)
 
     # Chunks without a worker.
 
@@ -199,6 +193,8 @@ class Bench:
         name = func.concat_ws("/", chunks.c.job, chunks.c.work, chunks.c.number, chunks.c.attempt)
         forgotten = workers.c.chunk.is_distinct_from(name) & (chunks.c.begun_at < ago(lease))
         with reached(), self.engine.begin() as connection:
+            early = workers.c.beat > func.now()  # the clock was put back: a lease from here
+            connection.execute(update(workers).where(early).values(beat=func.now()))
             found = connection.execute(
                 select(chunks)
                 .outerjoin(workers, workers.c.id == chunks.c.worker)
@@ -207,8 +203,12 @@ class Bench:
                     workers.c.id.is_(None) | silent_for(lease) | forgotten,
                 )
             ).all()
+        return sum(self._taken_away(chunk_of(row)) for row in found)
+
+    def _taken_away(self, chunk: Chunk) -> bool:
         reason = "its worker ended before its time"
-        return sum(self._release(chunk_of(row), reason, lost=1) for row in found)
+        with reached(), self.engine.begin() as connection:
+            return attempts.release(connection, chunk, reason, self.settings, lost=1)
 
     def look(self) -> int:
         """Puts waiting chunks in the queue again whose task is lost; says how many.
@@ -230,28 +230,30 @@ class Bench:
                     " join jobs on jobs.id = chunks.job left join procrastinate_jobs as tasks"
                     " on tasks.id = chunks.ticket and tasks.status in ('todo', 'doing')"
                     " where chunks.state = 'waiting' and jobs.state in ('queued', 'running')"
-                    " and tasks.id is null for update of chunks skip locked"
+                    " and not jobs.held and tasks.id is null for update of chunks skip locked"
                 )
             ).all()
             for row in lost:
                 tickets.put(connection, [row], [row.tag], row.priority)
             connection.execute(delete(workers).where(silent_for(FORGET_S)))
-            return len(lost)
+        self._let_go()
+        return len(lost)
+
+    def _let_go(self) -> None:
+        """Jobs that are held although there is room: whoever made it could not have their rows."""
+        with reached(), self.engine.connect() as connection:
+            owners = connection.execute(select(jobs.c.owner).where(jobs.c.held).distinct()).scalars().all()
+        for owner in owners:
+            with reached(), self.engine.begin() as connection:
+                limits.let_go(connection, owner, self.settings)
 
     # What a chunk is of.
 
-    def request(self, job: UUID) -> Mapping[str, Any]:
-        """What the job is asked. Raises NoSuchJob."""
-        with reached(), self.engine.connect() as connection:
-            found = connection.execute(select(jobs.c.request).where(jobs.c.id == job)).scalar()
-        if found is None:
-            raise NoSuchJob(f"there is no job {job} any more")
-        return found
-
     def snapshot(self, name: str) -> bytes:
         """The file of a snapshot. Raises NoSuchJob."""
+        query = select(snapshots.c.content).where(snapshots.c.hash == name)
         with reached(), self.engine.connect() as connection:
-            found = connection.execute(select(snapshots.c.content).where(snapshots.c.hash == name)).scalar()
+            found = connection.execute(query.execution_options(in_bytes=True)).scalar()
         if found is None:
             raise NoSuchJob(f"there is no snapshot {name}")
         return bytes(found)
@@ -266,7 +268,7 @@ class Bench:
         """The Parquet bytes of a range that is done."""
         query = select(parts.c.content).where(parts.c.job == job, parts.c.number == number)
         with reached(), self.engine.connect() as connection:
-            return bytes(connection.execute(query).scalar_one())
+            return bytes(connection.execute(query.execution_options(in_bytes=True)).scalar_one())
 
     def given_up(self, job: UUID) -> list[Chunk]:
         """The job's ranges that failed."""
@@ -290,110 +292,6 @@ class Bench:
             execution=row.execution, plan=row.plan, span=float(row.span or 0.0), chunks=int(row.chunks)
         )
 
-    def alive(self) -> int:
-        """How many workers are there."""
-        with reached(), self.engine.connect() as connection:
-            query = select(func.count()).select_from(workers).where(~silent_for(self.settings.lease_s))
-            return connection.execute(query).scalar_one()
-
-    # Parts of the above.
-
-    def _done(self, connection: Connection, chunk: Chunk, seconds: float) -> State | None:
-        """Marks the chunk done; returns its job's state. None when the attempt is not valid any more."""
-        row = locked(connection, chunk.job)
-        if row is None or row.state not in (*WORKING, State.PAUSING):
-            return None
-        marked = connection.execute(
-            update(chunks)
-            .where(*_own(chunk))
-            .values(state=ChunkState.DONE, finished_at=func.now(), seconds=seconds, worker=None)
-        ).rowcount
-        return State(row.state) if marked else None
-
-    def _counted(self, connection: Connection, chunk: Chunk, *, failed: bool) -> None:
-        count = chunk.last - chunk.first
-        done, total = connection.execute(
-            update(jobs)
-            .where(jobs.c.id == chunk.job)
-            .values(
-                rows_done=jobs.c.rows_done + count, rows_failed=jobs.c.rows_failed + (count if failed else 0)
-            )
-            .returning(jobs.c.rows_done, jobs.c.rows_total)
-        ).one()
-        tell(connection, chunk.job, "rows", {"done": done, "total": total})
-
-    def _last_range(self, connection: Connection, job: UUID, state: State) -> None:
-        """After the last range comes the end."""
-        still, tag = connection.execute(
-            select(
-                func.count().filter(chunks.c.state.in_((ChunkState.WAITING, ChunkState.TAKEN))),
-                func.min(chunks.c.tag),
-            ).where(chunks.c.job == job)
-        ).one()
-        if not still:
-            ending = {"job": job, "work": Work.FINISH, "number": 0, "first": 0, "last": 0}
-            made = connection.execute(
-                insert(chunks)
-                .values(**ending, state=ChunkState.WAITING, tag=tag)
-                .returning(chunks.c.job, chunks.c.work, chunks.c.number)
-            ).all()
-            if state in WORKING:
-                priority = connection.execute(select(jobs.c.priority).where(jobs.c.id == job)).scalar_one()
-                tickets.put(connection, made, [tag], priority)
-        settle(connection, job, state, self.settings.tiers)
-
-    def _release(
-        self, chunk: Chunk, reason: str | None, *, failures: int = 0, lost: int = 0, for_good: bool = False
-    ) -> bool:
-        """Takes the chunk from whoever has this attempt; then it waits again, or is given up."""
-        tiers = self.settings.tiers
-        with reached(), self.engine.begin() as connection:
-            row = locked(connection, chunk.job)
-            if row is None:
-                return False
-            freed = connection.execute(
-                update(chunks)
-                .where(*_own(chunk))
-                .values(
-                    state=ChunkState.WAITING,
-                    attempt=chunks.c.attempt + 1,
-                    failures=chunks.c.failures + failures,
-                    lost=chunks.c.lost + lost,
-                    worker=None,
-                    reason=reason,
-                )
-                .returning(chunks)
-            ).one_or_none()
-            if freed is None:
-                return False
-            state = State(row.state)
-            if for_good or freed.failures >= self.settings.chunk_tries or freed.lost >= MOST_LOST:
-                self._give_up(connection, chunk, state, reason or "")
-            elif state in WORKING:
-                tickets.put(connection, [freed], [freed.tag], row.priority)
-            settle(connection, chunk.job, self._state(connection, chunk.job), tiers)
-            return True
-
-    def _give_up(self, connection: Connection, chunk: Chunk, state: State, reason: str) -> None:
-        """A range that is given up is counted, and its rows will say why; anything else fails the job."""
-        connection.execute(
-            update(chunks)
-            .where(chunks.c.job == chunk.job, chunks.c.work == chunk.work, chunks.c.number == chunk.number)
-            .values(state=ChunkState.FAILED, finished_at=func.now())
-        )
-        data = {"work": chunk.work, "first": chunk.first, "last": chunk.last, "reason": reason}
-        tell(connection, chunk.job, "chunk_failed", data)
-        if chunk.work is not Work.ROWS:
-            happen(connection, chunk.job, state, Event.FAIL, self.settings.tiers, reason)
-            return
-        self._counted(connection, chunk, failed=True)
-        if state is not State.CANCELLING:
-            self._last_range(connection, chunk.job, state)
-
-    @staticmethod
-    def _state(connection: Connection, job: UUID) -> State:
-        return State(connection.execute(select(jobs.c.state).where(jobs.c.id == job)).scalar_one())
-
 
 def _pieces(path: Path) -> Iterator[bytes]:
     """A file's content in pieces; an empty file has one."""
@@ -401,44 +299,3 @@ def _pieces(path: Path) -> Iterator[bytes]:
         yield stream.read(PIECE)
         while content := stream.read(PIECE):
             yield content
-
-
-def _own(chunk: Chunk) -> tuple[Any, ...]:
-    """The chunk is still taken, by the same attempt."""
-    return (
-        chunks.c.job == chunk.job,
-        chunks.c.work == chunk.work,
-        chunks.c.number == chunk.number,
-        chunks.c.attempt == chunk.attempt,
-        chunks.c.state == ChunkState.TAKEN,
-    )
-
-
-def ago(seconds: float) -> ColumnElement[dt.datetime]:
-    """The database's clock, so many seconds ago. No other clock counts."""
-    return func.now() - func.make_interval(0, 0, 0, 0, 0, 0, seconds)
-
-
-def silent_for(seconds: float) -> ColumnElement[bool]:
-    """The worker said nothing for so long."""
-    return workers.c.beat < ago(seconds)
-
-
-def chunk_of(row: Row[Any]) -> Chunk:
-    """The chunk in a row."""
-    return Chunk(
-        job=row.job,
-        work=Work(row.work),
-        number=row.number,
-        first=row.first,
-        last=row.last,
-        state=ChunkState(row.state),
-        attempt=row.attempt,
-        failures=row.failures,
-        lost=row.lost,
-        worker=row.worker,
-        begun_at=row.begun_at,
-        finished_at=row.finished_at,
-        seconds=row.seconds,
-        reason=row.reason,
-    )

@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import math
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Connection, Row, func, select
+from sqlalchemy import ColumnElement, Connection, Double, Row, cast, func, select, tuple_
 
-from treefolio.jobs.fairness import rank
-from treefolio.jobs.ledger.bench import silent_for
-from treefolio.jobs.ledger.records import ChunkState, Job, Progress, Work
-from treefolio.jobs.states import ENDED, WORKING, State
-from treefolio.jobs.tables import chunks, jobs, workers
+from treefolio.jobs.ledger.clock import ago, alive
+from treefolio.jobs.ledger.records import ChunkState, Hand, Job, Progress, Work
+from treefolio.jobs.states import WORKING, State
+from treefolio.jobs.tables import chunks, jobs, users, workers
 
 RECENT = 40
 """Ranges from which the rate is taken."""
 _SURE = 0.02
 """No estimate is narrower."""
+_REMEMBERED_S = 3_600.0
+"""How long chunks take is told from jobs that are under way, or ended within as long."""
 
 
 def measured(connection: Connection, job: Job, lease_s: float) -> Progress:
@@ -38,19 +40,59 @@ def measured(connection: Connection, job: Job, lease_s: float) -> Progress:
         select(func.count()).where(mine, chunks.c.state == ChunkState.TAKEN)
     ).scalar_one()
     rate, parallelism = _rates(recent)
-    ended = job.state in ENDED
+    hits, misses = connection.execute(
+        select(func.count().filter(chunks.c.warm), func.count().filter(~chunks.c.warm)).where(*ranges)
+    ).one()
     position, starts = _ahead(connection, job, lease_s)
     return Progress(
         job=job,
         chunks=dict.fromkeys(ChunkState, 0) | {ChunkState(state): count for state, count in counts},
         rate=rate,
-        eta_seconds=None if ended or rate is None else _left(job, rate, recent),
+        eta_seconds=None if job.state not in WORKING or rate is None else _left(job, rate, recent),
         seconds={work: total for work, total in seconds if total is not None},
         parallelism=parallelism,
         workers=taken,
+        hands=_hands(connection, job),
+        cache_hits=hits,
+        cache_misses=misses,
+        queue=depth(connection),
         position=position,
         starts_in_seconds=starts,
     )
+
+
+def depth(connection: Connection) -> int:
+    """How many chunks wait for a worker."""
+    waiting = (chunks.c.state == ChunkState.WAITING, jobs.c.state.in_(WORKING), ~jobs.c.held)
+    return connection.execute(
+        select(func.count()).join_from(chunks, jobs, jobs.c.id == chunks.c.job).where(*waiting)
+    ).scalar_one()
+
+
+def _hands(connection: Connection, job: Job) -> list[Hand]:
+    """The workers that have a chunk of the job, in the order of its rows."""
+    found = connection.execute(
+        select(
+            workers.c.id.label("worker"),
+            workers.c.host,
+            workers.c.pid,
+            workers.c.version,
+            _since(workers.c.beat).label("beat_s"),
+            _since(chunks.c.begun_at).label("busy_s"),
+            chunks.c.work,
+            chunks.c.first,
+            chunks.c.last,
+        )
+        .join_from(chunks, workers, workers.c.id == chunks.c.worker)
+        .where(chunks.c.job == job.id, chunks.c.state == ChunkState.TAKEN)
+        .order_by(chunks.c.work, chunks.c.first)
+    )
+    return [Hand(**{**row._mapping, "work": Work(row.work)}) for row in found]
+
+
+def _since(moment: ColumnElement[dt.datetime]) -> ColumnElement[float]:
+    """Seconds from then to now, by the database's clock."""
+    return cast(func.extract("epoch", func.clock_timestamp() - moment), Double)
 
 
 def _rates(recent: Sequence[Row[Any]]) -> tuple[float | None, float | None]:
@@ -78,21 +120,51 @@ def _ahead(connection: Connection, job: Job, lease_s: float) -> tuple[int | None
     """How many jobs will begin before this one, and in how many seconds it may begin."""
     if job.state is not State.QUEUED:
         return None, None
-    waiting = connection.execute(
-        select(chunks.c.job, chunks.c.tag, jobs.c.priority, jobs.c.state)
-        .join(jobs, jobs.c.id == chunks.c.job)
-        .where(chunks.c.state == ChunkState.WAITING, jobs.c.state.in_(WORKING))
-    ).all()
-    ranks = [rank(each.tag, each.priority) for each in waiting]
-    own = max((r for r, each in zip(ranks, waiting, strict=True) if each.job == job.id), default=None)
-    if own is None:
+    place, others = _held_place(connection, job) if job.held else _place(connection, job)
+    if place is None:
         return 0, None
-    before = [each for r, each in zip(ranks, waiting, strict=True) if r > own and each.job != job.id]
+    queued = jobs.c.id.distinct()
+    many, chunks_before = connection.execute(
+        select(func.count(queued).filter(jobs.c.state == State.QUEUED), func.count())
+        .select_from(chunks)
+        .join(jobs, jobs.c.id == chunks.c.job)
+        .where(
+            chunks.c.state == ChunkState.WAITING,
+            jobs.c.state.in_(WORKING),
+            chunks.c.ticket.is_not(None),
+            jobs.c.id != job.id,
+            tuple_(-jobs.c.priority, chunks.c.tag, chunks.c.ticket) < tuple_(*place),
+        )
+    ).one()
     each_takes = connection.execute(
-        select(func.avg(chunks.c.seconds)).where(chunks.c.state == ChunkState.DONE)
+        select(func.avg(chunks.c.seconds))
+        .join_from(chunks, jobs, jobs.c.id == chunks.c.job)
+        .where(
+            chunks.c.state == ChunkState.DONE,
+            jobs.c.state.in_(WORKING) | (jobs.c.finished_at > ago(_REMEMBERED_S)),
+        )
     ).scalar()
-    alive = connection.execute(
-        select(func.count()).select_from(workers).where(~silent_for(lease_s))
+    hands = alive(connection, lease_s)
+    starts = None if each_takes is None or not hands else (chunks_before + others) * float(each_takes) / hands
+    return many + others, starts
+
+
+def _place(connection: Connection, job: Job) -> tuple[tuple[int, int, int] | None, int]:
+    """Where the first of a job's chunks stands in the queue; None when it has none there."""
+    mine = (chunks.c.job == job.id, chunks.c.state == ChunkState.WAITING, chunks.c.ticket.is_not(None))
+    first = connection.execute(
+        select(chunks.c.tag, chunks.c.ticket).where(*mine).order_by(chunks.c.tag, chunks.c.ticket).limit(1)
+    ).one_or_none()
+    return (None if first is None else (-job.priority, first.tag, first.ticket)), 0
+
+
+def _held_place(connection: Connection, job: Job) -> tuple[tuple[int, int, int], int]:
+    """Behind all that its owner has in the queue; and how many others of the owner are let go before."""
+    served = connection.execute(select(users.c.served).where(users.c.id == job.owner)).scalar_one()
+    order = tuple_(-jobs.c.priority, jobs.c.created_at, jobs.c.id)
+    others = connection.execute(
+        select(func.count()).where(
+            jobs.c.owner == job.owner, jobs.c.held, order < tuple_(-job.priority, job.created_at, job.id)
+        )
     ).scalar_one()
-    starts = None if each_takes is None or not alive else len(before) * float(each_takes) / alive
-    return len({each.job for each in before if each.state == State.QUEUED}), starts
+    return (-job.priority, served, 0), others

@@ -5,27 +5,36 @@ Every query about a job is scoped by its owner: a job of somebody else is a job 
 
 from __future__ import annotations
 
-import json
-import uuid
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Connection, Engine, Row, create_engine, func, insert, select, update
+from psycopg import Cursor
+from psycopg.pq import Format
+from sqlalchemy import Connection, Engine, Row, create_engine, event, func, select, update
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.exc import DBAPIError
 
 from treefolio.errors import NoSuchJob, Refused
-from treefolio.jobs import migrations, requests
-from treefolio.jobs.ledger import tickets
-from treefolio.jobs.ledger.bench import silent_for
-from treefolio.jobs.ledger.measure import measured
-from treefolio.jobs.ledger.records import ChunkState, File, Job, Milestone, Part, Progress, Work, WorkerSeen
-from treefolio.jobs.ledger.transitions import CHANNEL, happen, locked, reached, tell
+from treefolio.jobs import migrations
+from treefolio.jobs.ledger import limits, retention, submitting, tickets
+from treefolio.jobs.ledger.clock import silent_for
+from treefolio.jobs.ledger.measure import depth, measured
+from treefolio.jobs.ledger.records import File, Job, Milestone, Part, Progress, Usage, WorkerSeen
+from treefolio.jobs.ledger.transitions import CHANNEL, happen, locked, reached
 from treefolio.jobs.requests import Request
 from treefolio.jobs.settings import JobSettings
-from treefolio.jobs.states import WORKING, Event, State
-from treefolio.jobs.tables import chunks, events, files, jobs, parts, snapshots, users, workers
+from treefolio.jobs.states import ENDED, Event, State
+from treefolio.jobs.tables import (
+    events,
+    files,
+    jobs,
+    parts,
+    snapshot_owners,
+    snapshots,
+    users,
+    workers,
+)
 
 __all__ = ["CHANNEL", "Store", "engine_of", "open_store"]
 
@@ -39,9 +48,25 @@ def engine_of(url: str, *, connections: int = 10) -> Engine:
     scheme, _, rest = url.partition("://")
     if scheme in ("postgres", "postgresql"):
         url = f"postgresql+psycopg://{rest}"
-    return create_engine(
-        url, pool_size=connections, max_overflow=0, pool_pre_ping=True, connect_args=PATIENCE
+    made = create_engine(
+        url,
+        pool_size=connections,
+        max_overflow=0,
+        pool_pre_ping=True,
+        hide_parameters=True,  # errors are logged, and parameters are hashes of passwords, strategies, keys
+        connect_args=PATIENCE,
     )
+    event.listen(made, "before_cursor_execute", _in_bytes)
+    return made
+
+
+def _in_bytes(
+    connection: Connection, cursor: Cursor[Any], statement: str, given: Any, context: Any, many: bool
+) -> None:
+    """Has contents come as bytes where a query asks for that: as text they take three times as long."""
+    del connection, statement, given, many
+    if context is not None and context.execution_options.get("in_bytes"):
+        cursor.format = Format.BINARY
 
 
 def open_store(url: str, settings: JobSettings | None = None) -> Store:
@@ -77,21 +102,32 @@ class Store:
         with reached(), self.engine.begin() as connection:
             connection.execute(statement.on_conflict_do_update(index_elements=["id"], set_=values))
 
-    def has_snapshot(self, name: str) -> bool:
-        """The prices with this hash are here."""
+    def has_snapshot(self, owner: str, name: str) -> bool:
+        """The owner has brought the prices with this hash."""
         with reached(), self.engine.connect() as connection:
-            return bool(connection.execute(select(func.count()).where(snapshots.c.hash == name)).scalar())
+            return retention.owns(connection, owner, name)
 
-    def put_snapshot(self, name: str, content: bytes) -> None:
-        """Keeps a snapshot's file under its panel's hash, which the caller has checked."""
+    def put_snapshot(self, owner: str, name: str, content: bytes) -> None:
+        """Keeps a snapshot's file for its owner under its panel's hash, which the caller has checked.
+
+        Raises:
+            OverLimit: its owner has as much as may be.
+        """
         statement = postgresql.insert(snapshots).values(hash=name, content=content)
         with reached(), self.engine.begin() as connection:
+            retention.needing(connection)
+            if not retention.owns(connection, owner, name):
+                limits.require_room(connection, self.settings, owner, len(content))
             connection.execute(statement.on_conflict_do_nothing())
+            retention.own(connection, owner, name)
 
-    def snapshot(self, name: str) -> bytes:
-        """The file of a snapshot. Raises NoSuchJob."""
+    def snapshot(self, owner: str, name: str) -> bytes:
+        """The file of a snapshot of the owner's. Raises NoSuchJob."""
+        query = select(snapshots.c.content).join_from(snapshots, snapshot_owners)
+        query = query.execution_options(in_bytes=True)
+        mine = (snapshots.c.hash == name, snapshot_owners.c.owner == owner)
         with reached(), self.engine.connect() as connection:
-            found = connection.execute(select(snapshots.c.content).where(snapshots.c.hash == name)).scalar()
+            found = connection.execute(query.where(*mine)).scalar()
         if found is None:
             raise NoSuchJob(f"there is no snapshot {name}", hint="Upload the prices first.")
         return bytes(found)
@@ -103,38 +139,11 @@ class Store:
 
         Raises:
             Refused: its prices are not here, or the key was used for another request.
+            OverLimit: its owner has as much as may be.
             FormatError, StrategyError: its strategy cannot be read.
         """
-        asked = requests.to_json(request)
-        work = Work.PLAN if isinstance(request, requests.SweepRequest) else Work.RUN
-        values = {
-            "id": uuid.uuid4(),
-            "owner": owner,
-            "kind": requests.kind_of(request),
-            "name": requests.name_of(request),
-            "state": State.QUEUED,
-            "request": asked,
-            "snapshot": request.asked.snapshot,
-            "rows_total": 1 if work is Work.RUN else None,
-            "key": key,
-        }
-        if not self.has_snapshot(request.asked.snapshot):
-            raise Refused(
-                f"there is no snapshot {request.asked.snapshot}", hint="Upload the prices, then submit."
-            )
         with reached(), self.engine.begin() as connection:
-            statement = postgresql.insert(jobs).values(values)
-            made = connection.execute(
-                statement.on_conflict_do_nothing(constraint="jobs_owner_key").returning(jobs)
-            ).one_or_none()
-            if made is None:
-                return _same(connection, owner, key, asked)
-            rows = values["rows_total"] or 0
-            first = {"job": made.id, "work": work, "number": 0, "first": 0, "last": rows}
-            connection.execute(insert(chunks).values(**first, state=ChunkState.WAITING, tag=0))
-            tickets.enqueue(connection, made.id, self.settings.tiers)
-            tell(connection, made.id, "state", {"state": State.QUEUED})
-            return job_of(made)
+            return job_of(submitting.submit(connection, self.settings, owner, request, key))
 
     def get(self, owner: str, job: UUID) -> Job:
         """The job. Raises NoSuchJob."""
@@ -159,16 +168,35 @@ class Store:
         with reached(), self.engine.begin() as connection:
             row = locked(connection, _owned(connection, owner, job).id)
             if row is not None:
-                happen(connection, job, State(row.state), event, self.settings.tiers)
+                happen(connection, job, State(row.state), event, self.settings)
             return job_of(_owned(connection, owner, job))
 
-    def prioritise(self, job: UUID, priority: int) -> None:
-        """Puts a job before all others (1 and more), or behind (−1 and less); for administrators."""
+    def prioritise(self, job: UUID, priority: int) -> Job:
+        """Puts a job before all others (1 and more), or behind (−1 and less); for administrators.
+
+        One that is raised does not wait for its owner's other jobs. Raises Refused, NoSuchJob.
+        """
         with reached(), self.engine.begin() as connection:
-            if locked(connection, job) is None:
+            row = locked(connection, job)
+            if row is None:
                 raise _no_such(job)
+            if row.state in ENDED:
+                raise Refused(f"a job that is {row.state} needs no priority", hint="It has ended.")
             connection.execute(update(jobs).where(jobs.c.id == job).values(priority=priority))
-            tickets.reprioritise(connection, job, priority)
+            if row.held and priority > 0:
+                limits.release(connection, job, self.settings)
+            else:
+                tickets.reprioritise(connection, job, priority)
+            return job_of(connection.execute(select(jobs).where(jobs.c.id == job)).one())
+
+    def remove(self, owner: str, job: UUID) -> Job:
+        """Removes a job that has ended, with its results; returns it as it was. Raises Refused, NoSuchJob."""
+        with reached(), self.engine.begin() as connection:
+            row = locked(connection, _owned(connection, owner, job).id)
+            if row is None:
+                raise _no_such(job)
+            retention.remove(connection, job, State(row.state))
+            return job_of(row)
 
     def progress(self, owner: str, job: UUID) -> Progress:
         """How far the job is. Raises NoSuchJob."""
@@ -199,7 +227,7 @@ class Store:
         query = select(parts.c.content).where(parts.c.job == job, parts.c.number == number)
         with reached(), self.engine.connect() as connection:
             _owned(connection, owner, job)
-            found = connection.execute(query).scalar()
+            found = connection.execute(query.execution_options(in_bytes=True)).scalar()
         if found is None:
             raise NoSuchJob(f"job {job} has no part {number}", hint="When it has ended, it has files.")
         return bytes(found)
@@ -226,10 +254,15 @@ class Store:
         for piece in range(count):
             with reached(), self.engine.connect() as connection:
                 query = select(files.c.content).where(*here, files.c.piece == piece)
-                content = bytes(connection.execute(query).scalar_one())
+                content = bytes(connection.execute(query.execution_options(in_bytes=True)).scalar_one())
             yield content
 
     # The house.
+
+    def usage(self, owner: str) -> Mapping[limits.Limit, Usage]:
+        """What the owner has of each limit, and may have."""
+        with reached(), self.engine.connect() as connection:
+            return limits.usage(connection, self.settings, owner)
 
     def workers(self) -> Sequence[WorkerSeen]:
         """The workers that were heard of within the last hour."""
@@ -238,12 +271,17 @@ class Store:
             found = connection.execute(select(workers, (~silent).label("alive")).order_by(workers.c.id))
             return [WorkerSeen(**row._mapping) for row in found]
 
+    def states(self) -> Mapping[State, int]:
+        """How many jobs of all users are in each state."""
+        query = select(jobs.c.state, func.count()).group_by(jobs.c.state)
+        with reached(), self.engine.connect() as connection:
+            found = {State(state): count for state, count in connection.execute(query)}
+        return {state: found.get(state, 0) for state in State}
+
     def depth(self) -> int:
         """How many chunks wait for a worker."""
-        query = select(func.count()).join_from(chunks, jobs)
-        waiting = (chunks.c.state == ChunkState.WAITING, jobs.c.state.in_(WORKING))
         with reached(), self.engine.connect() as connection:
-            return connection.execute(query.where(*waiting)).scalar_one()
+            return depth(connection)
 
 
 def job_of(row: Row[Any]) -> Job:
@@ -264,13 +302,3 @@ def _owned(connection: Connection, owner: str, job: UUID) -> Row[Any]:
 
 def _no_such(job: UUID) -> NoSuchJob:
     return NoSuchJob(f"there is no job {job}", hint="`treefolio jobs list` shows those that there are.")
-
-
-def _same(connection: Connection, owner: str, key: str | None, asked: dict[str, object]) -> Job:
-    """The job that was submitted with this key before."""
-    found = connection.execute(select(jobs).where(jobs.c.owner == owner, jobs.c.key == key)).one()
-    if json.dumps(found.request) != json.dumps(asked):
-        raise Refused(
-            f"the key {key} was used for another job, {found.id}", hint="Choose another key for a new job."
-        )
-    return job_of(found)

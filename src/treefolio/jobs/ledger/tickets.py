@@ -2,10 +2,14 @@
 
 A chunk's ticket is the number of its newest task there. A task that is there twice does no harm: only one
 worker can claim its chunk. One that is lost is put again by `bench.Bench.look`.
+
+Virtual time is the place of the chunk that was taken last in its turn, as its owner's row says. Chunks of a
+job that was raised or lowered are taken out of their turn, so they do not move it.
 """
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
@@ -13,9 +17,11 @@ from uuid import UUID
 import procrastinate
 from procrastinate.jobs import Job as Task
 from procrastinate.manager import JobManager
-from sqlalchemy import Connection, bindparam, func, select, text, update
+from sqlalchemy import Connection, bindparam, exists, func, select, text, update
 
 from treefolio.jobs import fairness
+from treefolio.jobs.ledger.clock import now
+from treefolio.jobs.settings import JobSettings
 from treefolio.jobs.states import WORKING
 from treefolio.jobs.tables import chunks, jobs, users
 
@@ -27,10 +33,15 @@ _manager = JobManager(procrastinate.SyncPsycopgConnector())
 """Never opened: it is given the ledger's connection."""
 
 
-def enqueue(connection: Connection, job: UUID, weights: dict[str, float]) -> None:
-    """Gives the job's waiting chunks their places behind all that its owner has waiting."""
+def alone(connection: Connection) -> None:
+    """Until the end of the transaction nobody else gives places, or counts what a user has under way."""
     connection.execute(text("select pg_advisory_xact_lock(:key)"), {"key": _FAIR})
-    now = _now(connection)
+
+
+def enqueue(connection: Connection, job: UUID, settings: JobSettings) -> None:
+    """Gives the job's waiting chunks their places behind all that its owner has waiting."""
+    alone(connection)
+    time = _time(connection)
     owner = connection.execute(
         select(users.c.id, users.c.tier, users.c.served, jobs.c.priority)
         .join(jobs, jobs.c.owner == users.c.id)
@@ -41,15 +52,36 @@ def enqueue(connection: Connection, job: UUID, weights: dict[str, float]) -> Non
         .where(chunks.c.job == job, chunks.c.state == "waiting")
         .order_by(chunks.c.number)
     ).all()
-    found = fairness.places(now, owner.served, len(waiting), weights.get(owner.tier, 1.0))
+    found = fairness.places(time, owner.served, len(waiting), settings.tiers.get(owner.tier, 1.0))
     connection.execute(update(users).where(users.c.id == owner.id).values(served=found.served))
     put(connection, waiting, found.tags, owner.priority)
 
 
-def put(connection: Connection, found: Sequence[Any], tags: Sequence[int], priority: int) -> None:
-    """Puts chunks of one job, rows with job, work and number, in the queue with these tags."""
+def take(connection: Connection, owner: str, tag: int, priority: int) -> None:
+    """A chunk with this tag was taken: virtual time has come so far, unless it was not its turn."""
+    if not priority:
+        connection.execute(
+            update(users).where(users.c.id == owner, users.c.reached < tag).values(reached=tag)
+        )
+
+
+def put(
+    connection: Connection,
+    found: Sequence[Any],
+    tags: Sequence[int],
+    priority: int,
+    *,
+    pause_seconds: float = 0.0,
+) -> None:
+    """Puts chunks of one job, rows with job, work and number, in the queue with these tags.
+
+    They are taken ``pause_seconds`` from now at the earliest, by the database's clock.
+    """
     if not found:
         return
+    earliest = None
+    if pause_seconds:
+        earliest = now(connection) + dt.timedelta(seconds=pause_seconds)
     tasks = [
         Task(
             id=None,
@@ -58,6 +90,7 @@ def put(connection: Connection, found: Sequence[Any], tags: Sequence[int], prior
             queueing_lock=None,
             task_name=TASK,
             priority=fairness.rank(tag, priority),
+            scheduled_at=earliest,
             task_kwargs={"job": str(each.job), "work": each.work, "number": each.number},
         )
         for each, tag in zip(found, tags, strict=True)
@@ -84,9 +117,9 @@ def put(connection: Connection, found: Sequence[Any], tags: Sequence[int], prior
     )
 
 
-def withdraw(connection: Connection, job: UUID, weights: dict[str, float]) -> None:
+def withdraw(connection: Connection, job: UUID, settings: JobSettings) -> None:
     """Takes the job's waiting chunks out of the queue; what comes behind them moves up."""
-    connection.execute(text("select pg_advisory_xact_lock(:key)"), {"key": _FAIR})
+    alone(connection)
     connection.execute(
         text(
             "delete from procrastinate_jobs where status = 'todo' and id in"
@@ -110,7 +143,7 @@ def withdraw(connection: Connection, job: UUID, weights: dict[str, float]) -> No
             chunks.c.state.in_(("waiting", "taken")),
         )
     ).scalar()
-    served = 0 if last is None else last + fairness.cost(weights.get(owner.tier, 1.0))
+    served = 0 if last is None else last + fairness.cost(settings.tiers.get(owner.tier, 1.0))
     connection.execute(update(users).where(users.c.id == owner.id).values(served=served))
 
 
@@ -126,17 +159,15 @@ def reprioritise(connection: Connection, job: UUID, priority: int) -> None:
         )
 
 
-def _now(connection: Connection) -> int:
-    """Virtual time: the tag that was taken last. It begins anew when nobody waits."""
-    taken, waiting = connection.execute(
-        select(
-            func.max(chunks.c.tag).filter(chunks.c.state == "taken"),
-            func.min(chunks.c.tag).filter(chunks.c.state == "waiting", chunks.c.ticket.is_not(None)),
-        )
-        .join(jobs, jobs.c.id == chunks.c.job)
-        .where(chunks.c.state.in_(("waiting", "taken")), jobs.c.state.in_(WORKING))
-    ).one()
-    if taken is None and waiting is None:
-        connection.execute(update(users).values(served=0))
-        return 0
-    return int(waiting if taken is None else taken)
+def _time(connection: Connection) -> int:
+    """Virtual time. It begins anew when nobody waits."""
+    open_ = exists().where(
+        chunks.c.job == jobs.c.id,
+        jobs.c.state.in_(WORKING),
+        (chunks.c.state == "taken") | ((chunks.c.state == "waiting") & chunks.c.ticket.is_not(None)),
+    )
+    if connection.execute(select(open_)).scalar_one():
+        return int(connection.execute(select(func.max(users.c.reached))).scalar_one())
+    moved = (users.c.served != 0) | (users.c.reached != 0)
+    connection.execute(update(users).where(moved).values(served=0, reached=0))
+    return 0

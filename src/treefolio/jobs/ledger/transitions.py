@@ -12,26 +12,30 @@ from typing import Any
 from uuid import UUID
 
 from sqlalchemy import Connection, Row, delete, func, insert, select, text, update
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DataError, DBAPIError
 from sqlalchemy.exc import TimeoutError as NoConnection
 
 from treefolio.errors import DatabaseError
-from treefolio.jobs.ledger import tickets
+from treefolio.jobs.ledger import limits, tickets
 from treefolio.jobs.ledger.records import ChunkState
-from treefolio.jobs.states import ENDED, Action, Event, State, step
+from treefolio.jobs.settings import JobSettings
+from treefolio.jobs.states import ENDED, WORKING, Action, Event, State, step
 from treefolio.jobs.tables import chunks, events, jobs, parts
 
 CHANNEL = "treefolio_jobs"
 """NOTIFY says a job's id here whenever something happened to it: a row of ``events`` more."""
 
-Weights = dict[str, float]
-
 
 @contextmanager
 def reached() -> Iterator[None]:
-    """Turns errors of a database that is away, or refuses, into a DatabaseError."""
+    """Turns errors of a database that is away, or refuses, into a DatabaseError.
+
+    A value that it cannot hold is another matter: asking again would not help, so that error stays itself.
+    """
     try:
         yield
+    except DataError:
+        raise
     except (DBAPIError, NoConnection) as error:
         said = str(getattr(error, "orig", error)).strip().splitlines()
         raise DatabaseError(
@@ -52,7 +56,12 @@ def tell(connection: Connection, job: UUID, kind: str, data: Mapping[str, object
 
 
 def happen(
-    connection: Connection, job: UUID, state: State, event: Event, weights: Weights, reason: str | None = None
+    connection: Connection,
+    job: UUID,
+    state: State,
+    event: Event,
+    settings: JobSettings,
+    reason: str | None = None,
 ) -> State:
     """Lets the event happen to a job that is locked and in this state; returns its new state.
 
@@ -67,28 +76,34 @@ def happen(
         values["started_at"] = func.coalesce(jobs.c.started_at, func.now())
     if found in ENDED:
         values |= {"finished_at": func.now(), "reason": reason}
-    connection.execute(update(jobs).where(jobs.c.id == job).values(values))
+    if found not in WORKING:
+        values["held"] = False
+    owner = connection.execute(
+        update(jobs).where(jobs.c.id == job).values(values).returning(jobs.c.owner)
+    ).scalar_one()
     tell(connection, job, "state", {"state": found} | ({} if reason is None else {"reason": reason}))
     for action in actions:
-        _act(connection, job, action, weights)
-    return settle(connection, job, found, weights)
+        _act(connection, job, action, settings)
+    if found in limits.RESTING:
+        limits.let_go(connection, owner, settings)
+    return settle(connection, job, found, settings)
 
 
-def settle(connection: Connection, job: UUID, state: State, weights: Weights) -> State:
+def settle(connection: Connection, job: UUID, state: State, settings: JobSettings) -> State:
     """Brings a job that is being paused or cancelled there when none of its chunks is under way any more."""
     if state not in (State.PAUSING, State.CANCELLING):
         return state
     taken = connection.execute(
         select(func.count()).where(chunks.c.job == job, chunks.c.state == ChunkState.TAKEN)
     ).scalar_one()
-    return state if taken else happen(connection, job, state, Event.IDLE, weights)
+    return state if taken else happen(connection, job, state, Event.IDLE, settings)
 
 
-def _act(connection: Connection, job: UUID, action: Action, weights: Weights) -> None:
+def _act(connection: Connection, job: UUID, action: Action, settings: JobSettings) -> None:
     if action is Action.ENQUEUE:
-        tickets.enqueue(connection, job, weights)
+        limits.enter(connection, job, settings)
     elif action is Action.WITHDRAW:
-        tickets.withdraw(connection, job, weights)
+        tickets.withdraw(connection, job, settings)
     else:
         connection.execute(delete(parts).where(parts.c.job == job))
         connection.execute(delete(chunks).where(chunks.c.job == job, chunks.c.state == ChunkState.WAITING))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from sqlalchemy import (
     JSON,
     BigInteger,
+    Boolean,
     CheckConstraint,
     Column,
     Double,
@@ -39,7 +40,7 @@ jobs = Table(
     Column("name", Text, nullable=False),
     Column("state", Text, nullable=False),
     Column("request", JSON, nullable=False),  # not JSONB: it would change the order of keys, and numbers
-    Column("snapshot", Text, ForeignKey("snapshots.hash"), nullable=False),
+    Column("snapshot", Text, ForeignKey("snapshots.hash")),  # none until its prices are fetched
     Column("rows_total", BigInteger),
     count("rows_done"),
     count("rows_failed"),
@@ -49,8 +50,11 @@ jobs = Table(
     Column("started_at", when),
     Column("finished_at", when),
     Column("reason", Text),
+    Column("held", Boolean, nullable=False, server_default=text("false")),  # until another of its owner ends
     UniqueConstraint("owner", "key", name="jobs_owner_key"),
     Index("jobs_owner_created", "owner", "created_at"),
+    Index("jobs_held", "owner", "created_at", postgresql_where=text("held")),
+    Index("jobs_snapshot", "snapshot"),
 )
 
 chunks = Table(
@@ -72,6 +76,7 @@ chunks = Table(
     Column("finished_at", when),
     Column("seconds", Double),
     Column("reason", Text),
+    Column("warm", Boolean),  # whether its worker was ready for the job
     PrimaryKeyConstraint("job", "work", "number", name="chunks_pkey"),
     CheckConstraint("state in ('waiting', 'taken', 'done', 'failed')", name="chunks_state"),
     Index("chunks_open", "state", "worker", postgresql_where=text("state in ('waiting', 'taken')")),

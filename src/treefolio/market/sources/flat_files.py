@@ -109,6 +109,8 @@ def import_folder(
     stop: Event | None = None,
     accepted: Accepted | None = None,
     watch: Clock | None = None,
+    first: date | None = None,
+    last: date | None = None,
 ) -> Imported:
     """Imports the folder's files of the interval (1d or 1m) into the cache.
 
@@ -121,12 +123,14 @@ def import_folder(
         told: is told of the progress, in this thread.
         stop: set it, and the import ends within about a second.
         accepted: sessions whose bars the user found right, whatever the checks say.
+        first, last: only files of the sessions between, both included [all].
 
     Raises SourceError when there is no such folder or no file in it; OutputError when the cache or the
     journal cannot be written. One bad file is left out and reported.
     """
     shelf = flat_shelf(interval, entitlement)
     files, failed = find_files(folder, interval)
+    files = [file for file in files if (first or date.min) <= file.session <= (last or date.max)]
     with ThreadPoolExecutor(THREADS) as pool:
         work = _Import(
             shelf=shelf,

@@ -73,6 +73,16 @@ def open_source(name: str, settings: MarketSettings, *, feed: str | None, interv
     Raises:
         UsageError: there is no such source, feed or interval.
     """
+    row, feed = require_source(name, feed=feed, interval=interval)
+    return row.opened(settings, feed, interval)
+
+
+def require_source(name: str, *, feed: str | None = None, interval: str = DAILY) -> tuple[Row, str]:
+    """The row of that name, and the feed that is meant: its default when `feed` is None.
+
+    Raises:
+        UsageError: there is no such source, feed or interval.
+    """
     row = SOURCES.get(name)
     if row is None:
         hint = did_you_mean(name, SOURCES) or f"One of {', '.join(SOURCES)}; files are named by --prices."
@@ -84,4 +94,4 @@ def open_source(name: str, settings: MarketSettings, *, feed: str | None, interv
         )
     if interval not in row.intervals:
         raise UsageError(f"{name} has no interval {interval!r}", hint=f"One of {', '.join(row.intervals)}.")
-    return row.opened(settings, feed, interval)
+    return row, feed

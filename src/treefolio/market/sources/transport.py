@@ -36,7 +36,7 @@ from requests import exceptions as troubles
 from requests.adapters import HTTPAdapter
 from urllib3.exceptions import HTTPError
 
-from treefolio.errors import SourceError
+from treefolio.errors import SourceAway, SourceError
 from treefolio.market.settings import MarketSettings
 from treefolio.market.sources import limits
 
@@ -258,7 +258,8 @@ class Transport(HTTPAdapter):
             often,
             extra={"action": "request_given_up", "vendor": self.vendor, "status": trouble.status},
         )
-        return SourceError(f"{place(request)}: {trouble.reason}{often}", source=self.vendor, hint=hint)
+        kind = SourceError if trouble.permanent else SourceAway
+        return kind(f"{place(request)}: {trouble.reason}{often}", source=self.vendor, hint=hint)
 
 
 def place(request: PreparedRequest) -> str:

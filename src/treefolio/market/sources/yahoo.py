@@ -29,7 +29,7 @@ from urllib.parse import urlsplit
 
 import numpy as np
 
-from treefolio.errors import SourceError
+from treefolio.errors import SourceAway, SourceError
 from treefolio.market import clock
 from treefolio.market.actions import Action, Dividend, Split
 from treefolio.market.bars import DAILY, SPLIT, Bars, Shelf, no_bars
@@ -266,7 +266,7 @@ def _paced(settings: MarketSettings, limit: RateLimit, address: str | None, slee
 
 
 def _insisted(ask: Callable[[], Any], tries: int, lost: type[Exception], sleep: Any) -> Any:
-    """The answer, after as many tries as it takes. Raises SourceError when there is none."""
+    """The answer, after as many tries as it takes. Raises SourceAway when there is none."""
     trouble = ""
     for attempt in range(1, tries + 1):
         try:
@@ -280,7 +280,7 @@ def _insisted(ask: Callable[[], Any], tries: int, lost: type[Exception], sleep: 
         if attempt < tries:
             sleep(random.random() * FIRST_BOUND_SECONDS * 2 ** (attempt - 1))
     hint = "Yahoo's service is unofficial: try again later, or use another source."
-    raise SourceError(f"{trouble}, {tries} times in a row", source=NAME, hint=hint)
+    raise SourceAway(f"{trouble}, {tries} times in a row", source=NAME, hint=hint)
 
 
 def _may_pass(status: int) -> bool:

@@ -1,71 +1,45 @@
-"""What happens to a job, as it happens: server-sent events.
-
-Each milestone of the ledger is an event under its own number, so a client that comes back says the last one
-that it saw (``Last-Event-ID``) and misses none. After each there is an event ``progress``, which says how far
-the job is, and at the end one ``end``.
-"""
+"""What happens to a job, as it happens: server-sent events, and a socket that says the same (`news`)."""
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import AsyncIterator, Sequence
+import json
+from collections.abc import AsyncIterator
+from contextlib import suppress
 from typing import Annotated
 from uuid import UUID
 
+from anyio import create_task_group
 from anyio.to_thread import run_sync
-from fastapi import APIRouter, Header, Query
+from fastapi import APIRouter, Header, Query, WebSocket, WebSocketDisconnect
 from sse_starlette import EventSourceResponse, ServerSentEvent
 
-from treefolio.errors import DatabaseError
-from treefolio.jobs.ledger.records import Milestone
-from treefolio.service.callers import Owner
+from treefolio.errors import DatabaseError, NoSuchJob
+from treefolio.service.callers import Admission, Admit, Owner
 from treefolio.service.house import House
-from treefolio.service.models import Event, Progress
-from treefolio.service.routes.jobs import MISSING, progress_of
+from treefolio.service.news import News, news
+from treefolio.service.problems import TRY_LATER, Declined, closing
+from treefolio.service.routes.jobs import MISSING
 
+UNKNOWN = 4404
+"""Closes a socket of a job that there is not."""
 _PING_SECONDS = 15
-_LOOK_SECONDS = 5.0
-"""A bell that was not heard costs no more than this."""
-_AWAY_SECONDS = 1.0
-_APART_SECONDS = 0.2
-"""A sweep's chunks end faster than anybody reads."""
+After = Annotated[int, Query(ge=0, lt=2**63, description="Those with larger numbers.")]
 
 
 def router(house: House) -> APIRouter:
     """The routes."""
     routes = APIRouter(tags=["events"])
-    store = house.store
+    _stream(routes, house)
+    _socket(routes, house)
+    return routes
 
-    def news(owner: str, job: UUID, after: int) -> tuple[Sequence[Milestone], Progress]:
-        return store.milestones(owner, job, after=after), progress_of(store.progress(owner, job))
 
-    async def stream(owner: str, job: UUID, after: int) -> AsyncIterator[ServerSentEvent]:
-        first = True
-        with house.bell.waiter(str(job)) as rung:
-            while True:
-                rung.clear()
-                try:
-                    found, progress = await run_sync(news, owner, job, after)
-                except DatabaseError:
-                    await asyncio.sleep(_AWAY_SECONDS)
-                    continue
-                for each in found:
-                    after = each.id
-                    event = Event.model_validate(each, from_attributes=True)
-                    yield ServerSentEvent(event.model_dump_json(), event=each.kind, id=str(each.id))
-                if found or first:
-                    yield ServerSentEvent(progress.model_dump_json(), event="progress")
-                first = False
-                if progress.job.ended and not found:
-                    yield ServerSentEvent(progress.job.state.value, event="end")
-                    return
-                if progress.job.ended:
-                    continue  # what happened between the two questions comes before the end
-                await asyncio.sleep(_APART_SECONDS)
-                try:
-                    await asyncio.wait_for(rung.wait(), _LOOK_SECONDS)
-                except TimeoutError:
-                    continue
+def _stream(routes: APIRouter, house: House) -> None:
+    async def stream(owner: str, job: UUID, after: int, admit: Admit) -> AsyncIterator[ServerSentEvent]:
+        with suppress(NoSuchJob, Declined):  # it is gone, or the login is; the next question says so
+            async for each in news(house, owner, job, after, admit):
+                number = None if each.id is None else str(each.id)
+                yield ServerSentEvent(each.data.model_dump_json(), event=each.event, id=number)
 
     @routes.get(
         "/jobs/{job}/events",
@@ -75,12 +49,49 @@ def router(house: House) -> APIRouter:
     async def events(
         job: UUID,
         owner: Owner,
-        after: Annotated[int, Query(ge=0, lt=2**63, description="Those with larger numbers.")] = 0,
+        admit: Admission,
+        after: After = 0,
         last: Annotated[str | None, Header(alias="Last-Event-ID", pattern=r"^\d{1,18}$")] = None,
     ) -> EventSourceResponse:
         """Milestones and progress of a job, until its end."""
-        await run_sync(store.get, owner, job)
+        await run_sync(house.store.get, owner, job)
         since = max(after, int(last or 0))
-        return EventSourceResponse(stream(owner, job, since), ping=_PING_SECONDS)
+        return EventSourceResponse(stream(owner, job, since, admit), ping=_PING_SECONDS)
 
-    return routes
+
+def _socket(routes: APIRouter, house: House) -> None:
+    async def push(socket: WebSocket, owner: str, job: UUID, after: int, admit: Admit) -> None:
+        """Says everything to the end, and closes."""
+        try:
+            await run_sync(house.store.get, owner, job)
+            async for each in news(house, owner, job, after, admit):
+                await socket.send_text(_text(each))
+            await socket.close()
+        except NoSuchJob:
+            await socket.close(UNKNOWN, "there is no such job")
+        except Declined as error:
+            await socket.close(*closing(error))
+        except DatabaseError:
+            await socket.close(TRY_LATER, "the database does not answer")
+
+    @routes.websocket("/jobs/{job}/socket")
+    async def pushed(socket: WebSocket, job: UUID, owner: Owner, admit: Admission, after: After = 0) -> None:
+        """The same messages as those of ``events``, as JSON texts: ``{"event": …, "id": …, "data": {…}}``."""
+        await socket.accept()
+        async with create_task_group() as group:
+
+            async def listen() -> None:
+                """Nothing that a client says matters, but that it goes away."""
+                while (await socket.receive())["type"] != "websocket.disconnect":
+                    pass
+                group.cancel_scope.cancel()
+
+            group.start_soon(listen)
+            with suppress(WebSocketDisconnect):
+                await push(socket, owner, job, after, admit)
+            group.cancel_scope.cancel()
+
+
+def _text(each: News) -> str:
+    said = {"event": each.event, "id": each.id, "data": each.data.model_dump(mode="json")}
+    return json.dumps(said, ensure_ascii=False)

@@ -9,16 +9,20 @@ from uuid import UUID
 from fastapi import APIRouter, Body, Header, Query, Response
 
 from treefolio.jobs import requests
+from treefolio.jobs.acts import Act
 from treefolio.jobs.ledger import records
 from treefolio.jobs.ledger.store import Store
 from treefolio.jobs.states import Event, State
-from treefolio.service.callers import Owner
+from treefolio.service.callers import Administrator, Asking, Owner
 from treefolio.service.house import House, Responses
-from treefolio.service.models import API, Eta, Job, Jobs, Problem, Progress
+from treefolio.service.lists.expansion import expanded
+from treefolio.service.lists.store import ListStore
+from treefolio.service.models import API, Eta, Hand, Job, Jobs, Priority, Problem, Progress
 from treefolio.service.pace import retry_after
 from treefolio.service.problems import Declined
-from treefolio.service.submission import EXAMPLES, Submission, require_meaning
+from treefolio.service.submission import EXAMPLES, Submission, require_meaning, require_right
 from treefolio.service.table import label
+from treefolio.service.whence import From
 
 Key = Annotated[
     str | None,
@@ -45,16 +49,21 @@ def router(house: House) -> APIRouter:
     _looking(routes, house.store)
     for event, what in _ASKED.items():
         _asking(routes, house.store, event, what)
+    _removing(routes, house)
+    _raising(routes, house)
     return routes
 
 
 def _submitting(routes: APIRouter, store: Store) -> None:
+    lists = ListStore(store.engine)
+
     @routes.post(
         "/jobs",
         status_code=201,
         response_model=Job,
         responses={
             **_CONFLICT,
+            403: {"model": Problem, "description": "Only an administrator may submit this kind."},
             422: {
                 "model": Problem,
                 "description": "The strategy, its values or the question have no meaning.",
@@ -64,21 +73,24 @@ def _submitting(routes: APIRouter, store: Store) -> None:
     def submit(
         body: Annotated[Submission, Body(openapi_examples=EXAMPLES)],
         response: Response,
-        owner: Owner,
+        caller: Asking,
         key: Key = None,
     ) -> Job:
-        """Takes a job. Its prices must have been uploaded."""
+        """Takes a job. Its prices must have been uploaded, unless the service is to fetch them."""
         request = requests.from_json(body.model_dump(mode="json"))
-        if not store.has_snapshot(request.asked.snapshot):
+        require_right(request, caller)
+        request = expanded(request, caller.user, lists)
+        snapshot = requests.snapshot_of(request)
+        if snapshot is not None and not store.has_snapshot(caller.user, snapshot):
             raise Declined(
-                f"there is no snapshot {request.asked.snapshot[:12]}…",
+                f"there is no snapshot {snapshot[:12]}…",
                 code="no_snapshot",
                 status=422,
                 path="body.asked.snapshot",
                 hint=f"Upload it first: PUT {API}/snapshots/HASH.",
             )
         require_meaning(request)
-        job = shown(store.submit(owner, request, key=key))
+        job = shown(store.submit(caller.user, request, key=key))
         response.headers["Location"] = f"{API}/jobs/{job.id}"
         return job
 
@@ -103,8 +115,9 @@ def _looking(routes: APIRouter, store: Store) -> None:
 
     @routes.get("/jobs/{job}/request", response_model=Submission, responses=MISSING)
     def request(job: UUID, owner: Owner) -> Submission:
-        """What the job was asked: submitted again, it gives the same result."""
-        return Submission.model_validate(store.get(owner, job).request)
+        """What the job was asked, on the prices that it had: submitted again, it gives the same result."""
+        found = store.get(owner, job)
+        return Submission.model_validate(requests.settled(found.request, found.snapshot))
 
     @routes.get("/jobs/{job}/progress", response_model=Progress, responses=MISSING)
     def progress(job: UUID, owner: Owner, response: Response) -> Progress:
@@ -126,6 +139,25 @@ def _asking(routes: APIRouter, store: Store, event: Event, what: str) -> None:
         return shown(store.ask(owner, job, event))
 
 
+def _removing(routes: APIRouter, house: House) -> None:
+    @routes.delete("/jobs/{job}", status_code=204, responses={**MISSING, **_CONFLICT})
+    def remove(job: UUID, owner: Owner, whence: From) -> None:
+        """Removes a job that has ended, with its results."""
+        removed = house.store.remove(owner, job)
+        house.audit.note(None, Act.JOB_REMOVED, whence, what={"job": str(job), "name": removed.name})
+
+
+def _raising(routes: APIRouter, house: House) -> None:
+    @routes.post("/jobs/{job}/priority", response_model=Job, responses={**MISSING, **_CONFLICT})
+    def priority(job: UUID, body: Priority, administrator: Administrator, whence: From) -> Job:
+        """Puts anybody's job before all others, or behind them; for administrators."""
+        del administrator
+        found = house.store.prioritise(job, body.priority)
+        said = {"job": str(job), "owner": found.owner, "priority": body.priority}
+        house.audit.note(None, Act.JOB_RAISED, whence, what=said)
+        return shown(found)
+
+
 def shown(job: records.Job) -> Job:
     """A job as the service shows it."""
     return Job.model_validate(job, from_attributes=True)
@@ -145,6 +177,10 @@ def progress_of(found: records.Progress) -> Progress:
         chunks={state.value: count for state, count in found.chunks.items()},
         parallelism=found.parallelism,
         workers=found.workers,
+        hands=[Hand.model_validate(each, from_attributes=True) for each in found.hands],
+        cache_hits=found.cache_hits,
+        cache_misses=found.cache_misses,
+        queue=found.queue,
         position=found.position,
         starts_in_seconds=found.starts_in_seconds,
         retry_after=retry_after((dt.datetime.now(dt.UTC) - job.created_at).total_seconds()),

@@ -22,10 +22,11 @@ from treefolio.service.house import House, Responses
 from treefolio.service.models import API, Column, Job, Problem, Rows
 from treefolio.service.problems import not_found
 from treefolio.service.routes.jobs import MISSING, shown
-from treefolio.service.shelf import Table
 from treefolio.sweep.files import write_parquet
 from treefolio.sweep.spreadsheet import safe
 
+ROWS = "X-Treefolio-Rows"
+"""The header that says whether the rows are all of them."""
 _SLICE = 5_000
 """Rows of an export that are written at once."""
 _PIECE = 1 << 20
@@ -35,12 +36,20 @@ _TYPES: dict[type[pl.DataType], Literal["date", "integer", "number", "text"]] = 
     pl.Float64: "number",
     pl.String: "text",
 }
-_NO_ROWS: Responses = {
+NO_ROWS: Responses = {
     409: {"model": Problem, "description": "The job has no rows: it is a run, or it has failed."}
 }
-_CONDITION: Responses = {
+CONDITION: Responses = {
     422: {"model": Problem, "description": "An unknown column, or a condition that cannot be read."}
 }
+
+Where = Annotated[
+    str | None,
+    Query(
+        max_length=table.LONGEST_CONDITION,
+        description="Such as `max_drawdown < 0.3 and sharpe > 1`.",
+    ),
+]
 
 
 def wanted(
@@ -50,13 +59,7 @@ def wanted(
             max_length=10, description="Columns; a metric's better end comes first, a minus turns it around."
         ),
     ] = None,
-    where: Annotated[
-        str | None,
-        Query(
-            max_length=table.LONGEST_CONDITION,
-            description="Such as `max_drawdown < 0.3 and sharpe > 1`.",
-        ),
-    ] = None,
+    where: Where = None,
     columns: Annotated[list[str] | None, Query(max_length=300, description="Those to show [all].")] = None,
 ) -> table.Wanted:
     """Which rows are asked for, and of them what."""
@@ -78,7 +81,7 @@ def router(house: House) -> APIRouter:
 def _pages(routes: APIRouter, house: House) -> None:
     shelf = house.shelf
 
-    @routes.get("/jobs/{job}/rows", response_model=Rows, responses={**MISSING, **_NO_ROWS, **_CONDITION})
+    @routes.get("/jobs/{job}/rows", response_model=Rows, responses={**MISSING, **NO_ROWS, **CONDITION})
     def rows(
         job: UUID,
         owner: Owner,
@@ -90,7 +93,7 @@ def _pages(routes: APIRouter, house: House) -> None:
         there = shelf.table(owner, job)
         found = table.find(there.rows, there.numbers, wanted, offset=offset, limit=limit)
         page = Rows(
-            label=_label(there),
+            label=there.label,
             complete=there.complete,
             rows_done=there.rows.height,
             rows_total=there.total,
@@ -100,7 +103,7 @@ def _pages(routes: APIRouter, house: House) -> None:
             numbers=list(found.numbers),
             rows=table.plain_rows(found.rows),
         )
-        headers = {"X-Treefolio-Rows": page.label}
+        headers = {ROWS: page.label}
         return Response(page.model_dump_json(), media_type="application/json", headers=headers)
 
 
@@ -112,8 +115,8 @@ def _exports(routes: APIRouter, house: House) -> None:
         response_class=StreamingResponse,
         responses={
             **MISSING,
-            **_NO_ROWS,
-            **_CONDITION,
+            **NO_ROWS,
+            **CONDITION,
             200: {"content": {"text/csv": {}, "application/vnd.apache.parquet": {}}},
         },
     )
@@ -131,7 +134,7 @@ def _exports(routes: APIRouter, house: House) -> None:
         )
         headers = {
             "Content-Disposition": f'attachment; filename="{name}"',
-            "X-Treefolio-Rows": _label(there),
+            ROWS: there.label,
         }
         if suffix == "csv":
             return StreamingResponse(_csv(frame), media_type="text/csv; charset=utf-8", headers=headers)
@@ -147,7 +150,7 @@ def _opening(routes: APIRouter, house: House) -> None:
         "/jobs/{job}/rows/{number}/run",
         status_code=201,
         response_model=Job,
-        responses={**MISSING, **_NO_ROWS},
+        responses={**MISSING, **NO_ROWS},
     )
     def open_row(
         job: UUID, number: Annotated[int, Path(ge=0, lt=2**53)], owner: Owner, response: Response
@@ -159,23 +162,22 @@ def _opening(routes: APIRouter, house: House) -> None:
         if place is None:
             raise not_found("row", number, "The column `numbers` of a page says which there are.")
         start = there.rows["start"][place]
-        made = run_of_row(requests.from_json(found.request), number, start)
+        made = run_of_row(requests.from_json(found.request), found.snapshot, number, start)
         submitted = shown(store.submit(owner, made, key=f"row:{job}:{number}"))
         response.headers["Location"] = f"{API}/jobs/{submitted.id}"
         return submitted
 
 
-def run_of_row(sweep: requests.Request, number: int, start: dt.date) -> requests.RunRequest:
-    """The run that a row of a sweep is: its combination, from the start that all rows have."""
+def run_of_row(
+    sweep: requests.Request, snapshot: str | None, number: int, start: dt.date
+) -> requests.RunRequest:
+    """The run that a row of a sweep is: its combination, on its prices, from the start that all rows have."""
     assert isinstance(sweep, requests.SweepRequest)  # a run has no rows
+    assert snapshot is not None  # what has rows has prices
     values = {**sweep.fix, **requests.opened_space(sweep).assignment(number)}
     return requests.RunRequest(
-        strategy=sweep.strategy, asked=replace(sweep.asked, start=start), values=values
+        strategy=sweep.strategy, asked=replace(sweep.asked.on(snapshot), start=start), values=values
     )
-
-
-def _label(there: Table) -> str:
-    return table.label(there.rows.height, there.total, complete=there.complete)
 
 
 def _column(name: str, kind: pl.DataType) -> Column:

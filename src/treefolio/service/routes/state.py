@@ -4,14 +4,18 @@ from __future__ import annotations
 
 from importlib.metadata import version
 
-from fastapi import APIRouter, Response
+from fastapi import APIRouter, Depends, Response
 
+from treefolio.service.callers import administrator
 from treefolio.service.figures import Figures
 from treefolio.service.house import House, Responses
 from treefolio.service.models import Health, Problem, Worker, Workers
 from treefolio.service.problems import Declined
 
 _AWAY: Responses = {503: {"model": Problem, "description": "Not now; `Retry-After` says when to ask again."}}
+
+_MANAGE = (Depends(administrator),)
+"""They say something of all users' jobs."""
 
 
 def router(house: House, figures: Figures) -> APIRouter:
@@ -47,14 +51,19 @@ def router(house: House, figures: Figures) -> APIRouter:
             )
         return found
 
-    @routes.get("/workers", response_model=Workers)
+    @routes.get("/workers", response_model=Workers, dependencies=_MANAGE)
     def workers() -> Workers:
         """The workers, with what each has now and its last sign of life."""
         return Workers(
             workers=[Worker.model_validate(each, from_attributes=True) for each in store.workers()]
         )
 
-    @routes.get("/metrics", response_class=Response, responses={200: {"content": {"text/plain": {}}}})
+    @routes.get(
+        "/metrics",
+        response_class=Response,
+        responses={200: {"content": {"text/plain": {}}}},
+        dependencies=_MANAGE,
+    )
     def metrics() -> Response:
         """Figures in the form that Prometheus reads."""
         return Response(figures.text(), media_type=figures.media_type)

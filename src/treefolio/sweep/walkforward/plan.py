@@ -87,7 +87,14 @@ class PlannedWalk:
         Raises:
             Stopped: ``stop`` was set.
         """
-        found = self.search.run(threads, progress, stop)
+        return self.judged(self.search.run(threads, progress, stop), threads=threads, home=home)
+
+    def judged(self, found: Found, *, threads: float = 1, home: Path | None = None) -> WalkForward:
+        """Everything that follows from the winners of a pass over the space, wherever it was made.
+
+        Args:
+            threads: how many ranges were looked at at once, for the figures. home: as `run` takes it.
+        """
         began = time.perf_counter()
         result = _Judge(self, found).result(threads, began)
         if home is not None:
@@ -162,7 +169,7 @@ class _Judge:
         self.keys = (*HEADLINE, plan.by)
         self._returns: dict[int, Floats] = {}
 
-    def result(self, threads: int, began: float) -> WalkForward:
+    def result(self, threads: float, began: float) -> WalkForward:
         """Everything, in the order of the files."""
         plan, best = self.plan, self.found.best
         cut = plan.folds
@@ -288,7 +295,7 @@ class _Judge:
         walk = {**plan.scheme.describe(), "by": plan.by, "lowest": plan.lowest}
         return identity | {"walkforward": walk}
 
-    def _stats(self, threads: int, began: float) -> dict[str, object]:
+    def _stats(self, threads: float, began: float) -> dict[str, object]:
         seconds, supplied = self.found.seconds, self.plan.planned.supplied
         found = {
             "seconds": {

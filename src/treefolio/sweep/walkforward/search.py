@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 
@@ -29,6 +29,16 @@ from treefolio.sweep.many import (
 from treefolio.sweep.walkforward.folds import Range
 from treefolio.sweep.walkforward.screens import Wish
 from treefolio.sweep.walkforward.windows import Best, Choices, Scout, better, make_windows, nothing_yet
+
+
+@dataclass(frozen=True, kw_only=True)
+class Looked:
+    """What was found among some rows: so many, of which some have no returns, and some were passed over."""
+
+    best: Best
+    rows: int
+    failed: int
+    skipped: int
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,7 +64,7 @@ class Search:
         self.planned = planned
         self.wish = wish
         self.windows = make_windows(planned.prepared, windows, key)
-        self.best = nothing_yet(len(windows), wish)
+        self.best = self.nothing
         self.failed = self.skipped = self.done = 0
         self._local = threading.local()
 
@@ -88,16 +98,16 @@ class Search:
         stop = stop or threading.Event()
         total, begun, rate = self.planned.space.size, 0, 0.0
         began = time.perf_counter()
-        pending: set[Future[tuple[Best, int, int, int]]] = set()
+        pending: set[Future[Looked]] = set()
         with ThreadPoolExecutor(threads, thread_name_prefix="walk") as pool:
             while begun < total or pending:
                 while begun < total and len(pending) < threads and not stop.is_set():
                     end = min(total, begun + _size(rate, threads, total - begun))
-                    pending.add(pool.submit(self._look, begun, end, self.best))
+                    pending.add(pool.submit(self.look, begun, end, self.best))
                     begun = end
                 finished, pending = wait(pending, timeout=0.2, return_when=FIRST_COMPLETED)
                 for future in finished:
-                    self._keep(*future.result())
+                    self._keep(future.result())
                     rate = self.done / (time.perf_counter() - began)
                     if progress is not None:
                         progress(Progress(done=self.done, total=total, rate=rate))
@@ -109,12 +119,30 @@ class Search:
         seconds = time.perf_counter() - began
         return Found(best=self.best, failed=self.failed, skipped=self.skipped, seconds=seconds)
 
-    def _look(self, first: int, last: int, known: Best) -> tuple[Best, int, int, int]:
-        """The best of rows [first, last), how many they are, how many fail and how many are skipped."""
+    def gathered(self, parts: Iterable[Looked], seconds: float) -> Found:
+        """What was found among all rows: of ranges that were looked at anywhere, in whatever order.
+
+        ``seconds``: they took so long.
+        """
+        best, failed, skipped = self.nothing, 0, 0
+        for each in parts:
+            best = better(best, each.best, self.wish)
+            failed, skipped = failed + each.failed, skipped + each.skipped
+        return Found(best=best, failed=failed, skipped=skipped, seconds=seconds)
+
+    @property
+    def nothing(self) -> Best:
+        """What is known before the first row."""
+        return nothing_yet(len(self.windows.years), self.wish)
+
+    def look(self, first: int, last: int, known: Best) -> Looked:
+        """What is found among rows [first, last), when so much is known of others."""
         choices = self.planned.space.choices(first, last)
         kept = self._kept(choices)
         best, codes = self.scout().look(choices, first, known, kept)
-        return best, last - first, int((codes != DONE).sum()), int((~kept).sum())
+        return Looked(
+            best=best, rows=last - first, failed=int((codes != DONE).sum()), skipped=int((~kept).sum())
+        )
 
     def _kept(self, choices: Choices) -> NDArray[np.bool_]:
         """The combinations that need no later start than is allowed."""
@@ -124,11 +152,11 @@ class Search:
         root = starts(prepared.plan.graph, prepared.panel, prepared.axes, choices).root
         return np.broadcast_to(np.asarray(root) <= limit, len(choices))
 
-    def _keep(self, best: Best, count: int, failed: int, skipped: int) -> None:
-        self.best = better(self.best, best, self.wish)
-        self.done += count
-        self.failed += failed
-        self.skipped += skipped
+    def _keep(self, looked: Looked) -> None:
+        self.best = better(self.best, looked.best, self.wish)
+        self.done += looked.rows
+        self.failed += looked.failed
+        self.skipped += looked.skipped
 
 
 def _size(rate: float, threads: int, left: int) -> int:

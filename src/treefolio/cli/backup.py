@@ -1,0 +1,26 @@
+"""``treefolio backup``: all that a service keeps, as one file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+from typer import Argument, Option
+
+from treefolio.cli import show
+
+
+def verb(
+    file: Annotated[Path, Argument(metavar="FILE", help="To write; a file that is there is replaced.")],
+    home: Annotated[
+        Path | None, Option(metavar="DIR", help="The folder of the service [TREEFOLIO_HOME].")
+    ] = None,
+) -> int:
+    """Write all jobs, results and users of a service to a file, also while it runs."""
+    from treefolio.jobs.settings import JobSettings  # noqa: PLC0415 - heavy
+    from treefolio.service.backup import backup  # noqa: PLC0415 - with the others
+
+    settings = JobSettings() if home is None else JobSettings(home=home.expanduser().absolute())
+    size = backup(file.expanduser().absolute(), settings)
+    show.say(f"{size / 1e6:,.1f} MB in {file}. The keys that encrypt users' keys are not in it.")
+    return 0

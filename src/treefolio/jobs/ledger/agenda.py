@@ -1,0 +1,212 @@
+"""Schedules: what is submitted at its time, by whoever looks first.
+
+Every worker looks. Who finds a schedule due locks its row, submits and sets the next moment in one
+transaction, so each firing is one job, however many look; and the database's clock says what is due. Of
+firings that were missed while nobody looked, the latest is made up for.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import datetime as dt
+import logging
+import uuid
+from collections.abc import Mapping, Sequence
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Connection, Engine, Row, delete, func, insert, select, update
+from sqlalchemy.dialects import postgresql
+from sqlalchemy.exc import IntegrityError, InterfaceError, OperationalError
+
+from treefolio.errors import NoSuchJob, Refused
+from treefolio.jobs import agenda, requests
+from treefolio.jobs.agenda import Days, Timing
+from treefolio.jobs.ledger import limits, retention
+from treefolio.jobs.ledger.clock import now
+from treefolio.jobs.ledger.records import HOUSE, Schedule
+from treefolio.jobs.ledger.submitting import submit
+from treefolio.jobs.ledger.transitions import reached
+from treefolio.jobs.settings import JobSettings
+from treefolio.jobs.tables import schedules, users
+
+log = logging.getLogger(__name__)
+_KINDS: Mapping[str, str] = {"warm": "warm", "purge": "purge"}
+"""Of a schedule, by the kind of its request; all others are nightly."""
+
+
+class Agenda:
+    """See the module. Methods raise DatabaseError, and NoSuchJob for a schedule of somebody else."""
+
+    def __init__(self, engine: Engine, settings: JobSettings) -> None:
+        self.engine = engine
+        self.settings = settings
+
+    def make(self, owner: str, name: str, request: requests.Request, timing: Timing) -> Schedule:
+        """A new schedule.
+
+        Raises:
+            OverLimit: there are as many as may be. Refused: there is one of this name.
+        """
+        with reached(), self.engine.begin() as connection:
+            limits.require_schedule(connection, self.settings, owner)
+            return _read(_make(connection, owner, name, request, timing))
+
+    def list(self, owner: str) -> Sequence[Schedule]:
+        """The owner's, by name."""
+        query = select(schedules).where(schedules.c.owner == owner).order_by(schedules.c.name)
+        with reached(), self.engine.connect() as connection:
+            return [_read(row) for row in connection.execute(query)]
+
+    def get(self, owner: str, schedule: UUID) -> Schedule:
+        """The schedule."""
+        with reached(), self.engine.connect() as connection:
+            return _read(_owned(connection, owner, schedule))
+
+    def change(self, owner: str, schedule: UUID, name: str, timing: Timing) -> Schedule:
+        """Gives it another name and time. Raises Refused: there is one of this name."""
+        with reached(), self.engine.begin() as connection:
+            _owned(connection, owner, schedule)
+            values = {
+                "name": name,
+                "at": timing.at,
+                "days": timing.days,
+                "next_at": _next(connection, timing),
+            }
+            try:
+                with connection.begin_nested():
+                    _set(connection, schedule, values)
+            except IntegrityError:
+                raise _taken(name) from None
+            return _read(_owned(connection, owner, schedule))
+
+    def enable(self, owner: str, schedule: UUID, enabled: bool) -> Schedule:
+        """Has it fire, or rest. What would have been due while it rested is not made up for."""
+        with reached(), self.engine.begin() as connection:
+            row = _owned(connection, owner, schedule)
+            if row.enabled != enabled:
+                moment = _next(connection, _timing(row))
+                _set(connection, schedule, {"enabled": enabled, "next_at": moment})
+            return _read(_owned(connection, owner, schedule))
+
+    def remove(self, owner: str, schedule: UUID) -> None:
+        """Removes it; its jobs stay."""
+        with reached(), self.engine.begin() as connection:
+            connection.execute(
+                delete(schedules).where(schedules.c.id == _owned(connection, owner, schedule).id)
+            )
+
+    def keep_house(self, source: str | None) -> None:
+        """The service's own: prices are purged, and warmed from this source where there is one."""
+        wanted: dict[str, tuple[requests.Request, Timing]] = {}
+        if self.settings.house_schedules:
+            wanted["purge"] = requests.PurgeRequest(), agenda.PURGE
+            if source is not None:
+                wanted["warm"] = requests.WarmRequest(source=source), agenda.WARM
+        entering = postgresql.insert(users).values(id=HOUSE, name="", tier=HOUSE)
+        with reached(), self.engine.begin() as connection:
+            connection.execute(entering.on_conflict_do_nothing())
+            ours = select(schedules).where(schedules.c.owner == HOUSE).with_for_update()
+            there = {row.name: row for row in connection.execute(ours)}
+            for name, row in there.items():
+                request, timing = wanted.get(name, (None, None))
+                if request is None or (row.request, _timing(row)) != (requests.to_json(request), timing):
+                    connection.execute(delete(schedules).where(schedules.c.id == row.id))
+                else:
+                    del wanted[name]
+            for name, (request, timing) in wanted.items():
+                with contextlib.suppress(Refused):  # another process that begins now was quicker
+                    _make(connection, HOUSE, name, request, timing)
+
+    def fire(self) -> int:
+        """Submits what is due; says how many were."""
+        count = 0
+        while self._fire_one():
+            count += 1
+        return count
+
+    def _fire_one(self) -> bool:
+        due = (
+            select(schedules)
+            .join(users, users.c.id == schedules.c.owner)
+            .where(schedules.c.enabled, schedules.c.next_at <= func.now(), ~users.c.disabled)
+            .order_by(schedules.c.next_at)
+            .limit(1)
+            .with_for_update(of=schedules, skip_locked=True)
+        )
+        with reached(), self.engine.begin() as connection:
+            row = connection.execute(due).one_or_none()
+            if row is None:
+                return False
+            moment = agenda.latest_at(_timing(row), row.next_at, now(connection))
+            values = self._fired(connection, row, moment)
+            values |= {"last_at": moment, "next_at": _next(connection, _timing(row))}
+            _set(connection, row.id, values)
+        return True
+
+    def _fired(self, connection: Connection, row: Row[Any], moment: dt.datetime) -> dict[str, object]:
+        """Submits the job; returns what is to be known of it."""
+        facts = {"schedule": str(row.id), "kind": row.kind}
+        try:
+            with connection.begin_nested():
+                if row.kind == _KINDS["purge"]:
+                    removed = retention.tidy(connection, self.settings)
+                    log.info("tidied", extra={"action": "agenda.tidied", "jobs": removed.jobs, **facts})
+                request = requests.from_json(row.request)
+                job = submit(connection, self.settings, row.owner, request, agenda.key_of(row.id, moment))
+        except (OperationalError, InterfaceError):  # the database is away: it is due still
+            raise
+        except Exception as error:  # whatever is wrong with one, others must fire
+            reason = str(getattr(error, "message", "")) or f"{type(error).__name__}: {error}"
+            log.warning("not submitted", extra={"action": "agenda.refused", "reason": reason, **facts})
+            return {"last_job": None, "last_reason": reason}
+        log.info("submitted", extra={"action": "agenda.fired", "job": str(job.id), **facts})
+        return {"last_job": job.id, "last_reason": None}
+
+
+def _make(
+    connection: Connection, owner: str, name: str, request: requests.Request, timing: Timing
+) -> Row[Any]:
+    values = {
+        "id": uuid.uuid4(),
+        "owner": owner,
+        "name": name,
+        "kind": _KINDS.get(requests.kind_of(request), "nightly"),
+        "request": requests.to_json(request),
+        "at": timing.at,
+        "days": timing.days,
+        "next_at": _next(connection, timing),
+    }
+    try:
+        with connection.begin_nested():
+            return connection.execute(insert(schedules).values(values).returning(schedules)).one()
+    except IntegrityError:
+        raise _taken(name) from None
+
+
+def _next(connection: Connection, timing: Timing) -> dt.datetime | None:
+    return agenda.next_at(timing, now(connection))
+
+
+def _set(connection: Connection, schedule: UUID, values: Mapping[str, object]) -> None:
+    connection.execute(update(schedules).where(schedules.c.id == schedule).values(values))
+
+
+def _owned(connection: Connection, owner: str, schedule: UUID) -> Row[Any]:
+    mine = (schedules.c.id == schedule, schedules.c.owner == owner)
+    found = connection.execute(select(schedules).where(*mine)).one_or_none()
+    if found is None:
+        raise NoSuchJob(f"there is no schedule {schedule}", hint="`treefolio jobs schedules` lists them.")
+    return found
+
+
+def _taken(name: str) -> Refused:
+    return Refused(f"there is a schedule {name!r} already", hint="Give it another name, or change that one.")
+
+
+def _timing(row: Row[Any]) -> Timing:
+    return Timing(at=row.at, days=Days(row.days))
+
+
+def _read(row: Row[Any]) -> Schedule:
+    return Schedule(**{**row._mapping, "days": Days(row.days)})

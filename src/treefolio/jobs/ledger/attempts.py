@@ -1,0 +1,174 @@
+"""An attempt at a chunk: whether it is still valid, and what becomes of its chunk when it ends.
+
+All of it happens in a transaction that `bench.Bench` began, with the job's row locked first.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import Connection, Row, func, insert, select, update
+
+from treefolio.jobs.ledger import tickets
+from treefolio.jobs.ledger.records import Chunk, ChunkState, Work
+from treefolio.jobs.ledger.transitions import happen, locked, settle, tell
+from treefolio.jobs.settings import JobSettings
+from treefolio.jobs.states import COUNTING, WORKING, Event, State
+from treefolio.jobs.tables import chunks, jobs
+
+MOST_LOST = 20
+"""A chunk that so many workers did not survive is given up: it may be the reason."""
+
+
+def own(chunk: Chunk) -> tuple[Any, ...]:
+    """The chunk is still taken, by the same attempt."""
+    return (
+        chunks.c.job == chunk.job,
+        chunks.c.work == chunk.work,
+        chunks.c.number == chunk.number,
+        chunks.c.attempt == chunk.attempt,
+        chunks.c.state == ChunkState.TAKEN,
+    )
+
+
+def wanted(connection: Connection, chunk: Chunk) -> bool:
+    """The attempt is valid, and what comes of it counts."""
+    query = select(func.count()).join_from(chunks, jobs).where(*own(chunk), jobs.c.state.in_(COUNTING))
+    return bool(connection.execute(query).scalar_one())
+
+
+def stays_wanted(connection: Connection, chunk: Chunk) -> bool:
+    """As above, and it stays so until the transaction ends."""
+    return locked(connection, chunk.job) is not None and wanted(connection, chunk)
+
+
+def done(connection: Connection, chunk: Chunk, seconds: float, warm: bool | None = None) -> State | None:
+    """Marks the chunk done; returns its job's state. None when the attempt is not valid any more."""
+    row = locked(connection, chunk.job)
+    if row is None or row.state not in COUNTING:
+        return None
+    marked = connection.execute(
+        update(chunks)
+        .where(*own(chunk))
+        .values(state=ChunkState.DONE, finished_at=func.now(), seconds=seconds, worker=None, warm=warm)
+    ).rowcount
+    return State(row.state) if marked else None
+
+
+def count(connection: Connection, chunk: Chunk, *, failed: bool) -> None:
+    """The rows of a range are among those that are done."""
+    rows = chunk.last - chunk.first
+    so_far, total = connection.execute(
+        update(jobs)
+        .where(jobs.c.id == chunk.job)
+        .values(rows_done=jobs.c.rows_done + rows, rows_failed=jobs.c.rows_failed + (rows if failed else 0))
+        .returning(jobs.c.rows_done, jobs.c.rows_total)
+    ).one()
+    tell(connection, chunk.job, "rows", {"done": so_far, "total": total})
+
+
+def conclude(connection: Connection, chunk: Chunk, state: State, settings: JobSettings) -> None:
+    """After the last range comes the end."""
+    still, tag = connection.execute(
+        select(
+            func.count().filter(chunks.c.state.in_((ChunkState.WAITING, ChunkState.TAKEN))),
+            func.min(chunks.c.tag),
+        ).where(chunks.c.job == chunk.job)
+    ).one()
+    if not still:
+        ending = {"job": chunk.job, "work": Work.FINISH, "number": 0, "first": 0, "last": 0}
+        made = connection.execute(
+            insert(chunks)
+            .values(**ending, state=ChunkState.WAITING, tag=tag)
+            .returning(chunks.c.job, chunks.c.work, chunks.c.number)
+        ).all()
+        if state in WORKING:
+            priority = connection.execute(select(jobs.c.priority).where(jobs.c.id == chunk.job)).scalar_one()
+            tickets.put(connection, made, [tag], priority)
+    settle(connection, chunk.job, state, settings)
+
+
+def release(
+    connection: Connection,
+    chunk: Chunk,
+    reason: str | None,
+    settings: JobSettings,
+    *,
+    failures: int = 0,
+    lost: int = 0,
+    for_good: bool = False,
+) -> bool:
+    """Takes the chunk from whoever has this attempt; then it waits again, or is given up.
+
+    False: the attempt is not valid any more.
+    """
+    row = locked(connection, chunk.job)
+    if row is None:
+        return False
+    freed = connection.execute(
+        update(chunks)
+        .where(*own(chunk))
+        .values(
+            state=ChunkState.WAITING,
+            attempt=chunks.c.attempt + 1,
+            failures=chunks.c.failures + failures,
+            lost=chunks.c.lost + lost,
+            worker=None,
+            reason=reason,
+        )
+        .returning(chunks)
+    ).one_or_none()
+    if freed is None:
+        return False
+    state = State(row.state)
+    if for_good or freed.failures >= settings.chunk_tries or freed.lost >= MOST_LOST:
+        _give_up(connection, chunk, state, reason or "", settings)
+    elif state in WORKING:
+        pause = _pause(freed.failures, settings) if failures else 0.0
+        tickets.put(connection, [freed], [freed.tag], row.priority, pause_seconds=pause)
+    now = connection.execute(select(jobs.c.state).where(jobs.c.id == chunk.job)).scalar_one()
+    settle(connection, chunk.job, State(now), settings)
+    return True
+
+
+def _give_up(connection: Connection, chunk: Chunk, state: State, reason: str, settings: JobSettings) -> None:
+    """A range that is given up is counted, and its rows will say why; anything else fails the job."""
+    connection.execute(
+        update(chunks)
+        .where(chunks.c.job == chunk.job, chunks.c.work == chunk.work, chunks.c.number == chunk.number)
+        .values(state=ChunkState.FAILED, finished_at=func.now())
+    )
+    data = {"work": chunk.work, "first": chunk.first, "last": chunk.last, "reason": reason}
+    tell(connection, chunk.job, "chunk_failed", data)
+    if chunk.work is not Work.ROWS:
+        happen(connection, chunk.job, state, Event.FAIL, settings, reason)
+        return
+    count(connection, chunk, failed=True)
+    if state is not State.CANCELLING:
+        conclude(connection, chunk, state, settings)
+
+
+def _pause(failures: int, settings: JobSettings) -> float:
+    """Seconds until a chunk that failed so often is tried again: what was away may be back then."""
+    pauses = settings.chunk_pauses_s
+    return pauses[min(failures, len(pauses)) - 1]
+
+
+def chunk_of(row: Row[Any]) -> Chunk:
+    """The chunk in a row."""
+    return Chunk(
+        job=row.job,
+        work=Work(row.work),
+        number=row.number,
+        first=row.first,
+        last=row.last,
+        state=ChunkState(row.state),
+        attempt=row.attempt,
+        failures=row.failures,
+        lost=row.lost,
+        worker=row.worker,
+        begun_at=row.begun_at,
+        finished_at=row.finished_at,
+        seconds=row.seconds,
+        reason=row.reason,
+    )

@@ -1,0 +1,77 @@
+"""A new job, in one transaction with whatever submits it: a request over HTTP, or a schedule."""
+
+from __future__ import annotations
+
+import json
+import uuid
+from typing import Any
+
+from sqlalchemy import Connection, Row, insert, select
+from sqlalchemy.dialects import postgresql
+
+from treefolio.errors import Refused
+from treefolio.jobs import requests
+from treefolio.jobs.ledger import limits, retention
+from treefolio.jobs.ledger.records import ChunkState
+from treefolio.jobs.ledger.transitions import tell
+from treefolio.jobs.settings import JobSettings
+from treefolio.jobs.states import State
+from treefolio.jobs.tables import chunks, jobs
+
+
+def submit(
+    connection: Connection, settings: JobSettings, owner: str, request: requests.Request, key: str | None
+) -> Row[Any]:
+    """The row of the new job, which waits for a worker; of the earlier one when the key is known.
+
+    Raises:
+        Refused: its prices are not here, or the key was used for another request.
+        OverLimit: its owner has as much as may be.
+        FormatError, StrategyError, SpaceError: its strategy cannot be read.
+    """
+    asked = requests.to_json(request)
+    kind = requests.KINDS[requests.kind_of(request)]
+    prices = requests.snapshot_of(request)
+    if prices is not None:
+        retention.needing(connection)
+        _require_prices(connection, owner, prices)
+    values = {
+        "id": uuid.uuid4(),
+        "owner": owner,
+        "kind": requests.kind_of(request),
+        "name": requests.name_of(request),
+        "state": State.QUEUED,
+        "request": asked,
+        "snapshot": prices,
+        "rows_total": kind.rows,
+        "key": key,
+    }
+    statement = postgresql.insert(jobs).values(values)
+    made = connection.execute(
+        statement.on_conflict_do_nothing(constraint="jobs_owner_key").returning(jobs)
+    ).one_or_none()
+    if made is None:
+        return _same(connection, owner, key, asked)
+    limits.require_combinations(connection, settings, owner, limits.combinations(request))
+    limits.require_room(connection, settings, owner)
+    first = {"job": made.id, "work": kind.first, "number": 0, "first": 0, "last": kind.rows or 0}
+    connection.execute(insert(chunks).values(**first, state=ChunkState.WAITING, tag=0))
+    limits.enter(connection, made.id, settings)
+    tell(connection, made.id, "state", {"state": State.QUEUED})
+    return connection.execute(select(jobs).where(jobs.c.id == made.id)).one()
+
+
+def _require_prices(connection: Connection, owner: str, name: str) -> None:
+    if not retention.owns(connection, owner, name):
+        raise Refused(f"there is no snapshot {name}", hint="Upload the prices, then submit.")
+
+
+def _same(connection: Connection, owner: str, key: str | None, asked: dict[str, object]) -> Row[Any]:
+    """The job that was submitted with this key before."""
+    found = connection.execute(select(jobs).where(jobs.c.owner == owner, jobs.c.key == key)).one()
+    known = requests.to_json(requests.from_json(found.request))  # an earlier version may have written it
+    if json.dumps(known) != json.dumps(asked):
+        raise Refused(
+            f"the key {key} was used for another job, {found.id}", hint="Choose another key for a new job."
+        )
+    return found

@@ -1,0 +1,164 @@
+"""A sweep: every combination of some values."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from treefolio.errors import SpaceError
+from treefolio.graph.plan import Axes
+from treefolio.indicators import SIGNATURES
+from treefolio.jobs.requests.asked import (
+    Asked,
+    Value,
+    asked_from_json,
+    asked_to_json,
+    date_of,
+    iso,
+    pairs,
+    question_of,
+)
+from treefolio.market.panel import Panel
+from treefolio.strategy.text import parse
+from treefolio.strategy.tree import Strategy
+from treefolio.sweep import many
+from treefolio.sweep.ask import answer
+from treefolio.sweep.assignments import Listed, Sample, open_selection
+from treefolio.sweep.space import Space
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SweepRequest:
+    """A sweep.
+
+    Attributes:
+        strategy: its native text.
+        vary: NAME → SPEC as ``--vary`` takes it, or values; their order is that of the columns.
+        select: a sample, listed combinations, or None for all.
+        metrics, reality, exact: as `many.plan_sweep` and `many.Planned.run` take them.
+    """
+
+    strategy: str
+    asked: Asked
+    vary: Mapping[str, str | Sequence[Value]] = field(default_factory=dict)
+    fix: Mapping[str, Value] = field(default_factory=dict)
+    select: Sample | Listed | None = None
+    latest_start: dt.date | None = None
+    metrics: tuple[str, ...] | None = None
+    reality: int = 0
+    exact: bool = False
+
+
+def sweep_to_json(request: SweepRequest) -> dict[str, object]:
+    """The sweep as plain data."""
+    return space_to_json(request) | {
+        "metrics": None if request.metrics is None else list(request.metrics),
+        "reality": request.reality,
+        "exact": request.exact,
+    }
+
+
+def sweep_from_json(data: Mapping[str, Any]) -> SweepRequest:
+    """The sweep in plain data. Raises KeyError, TypeError, ValueError, UsageError."""
+    return SweepRequest(
+        **space_from_json(data),
+        metrics=None if data["metrics"] is None else tuple(data["metrics"]),
+        reality=data["reality"],
+        exact=data["exact"],
+    )
+
+
+def space_to_json(request: Any) -> dict[str, object]:
+    """Strategy, question and combinations as plain data, of a sweep or what is like one."""
+    return {
+        "strategy": request.strategy,
+        "asked": asked_to_json(request.asked),
+        "vary": [
+            [name, spec if isinstance(spec, str) else list(spec)] for name, spec in request.vary.items()
+        ],
+        "fix": pairs(request.fix),
+        "select": _select_to_json(request.select),
+        "latest_start": iso(request.latest_start),
+    }
+
+
+def space_from_json(data: Mapping[str, Any]) -> dict[str, Any]:
+    """What `space_to_json` wrote, as fields."""
+    return {
+        "strategy": data["strategy"],
+        "asked": asked_from_json(data["asked"]),
+        "vary": dict(data["vary"]),
+        "fix": dict(data["fix"]),
+        "select": _select_from_json(data["select"]),
+        "latest_start": date_of(data["latest_start"]),
+    }
+
+
+def _select_to_json(select: Sample | Listed | None) -> dict[str, object] | None:
+    if isinstance(select, Sample):
+        return {"count": select.count, "seed": select.seed, "method": select.method}
+    if isinstance(select, Listed):
+        return {"name": select.name, "columns": [[name, list(v)] for name, v in select.columns.items()]}
+    return None
+
+
+def _select_from_json(data: Mapping[str, Any] | None) -> Sample | Listed | None:
+    if data is None:
+        return None
+    if "count" in data:
+        return Sample(count=data["count"], seed=data["seed"], method=data["method"])
+    return Listed(name=data["name"], columns=dict(data["columns"]))
+
+
+def opened_space(request: SweepRequest) -> Space:
+    """The combinations of a sweep, without its prices: as quick as it can be said what is wrong with it.
+
+    Raises:
+        FormatError, StrategyError, SpaceError.
+    """
+    return _opened(request)[1]
+
+
+def _opened(request: SweepRequest) -> tuple[Strategy, Space]:
+    return open_selection(parse(request.strategy, SIGNATURES), request.vary, request.fix, request.select)
+
+
+def check_sweep(request: SweepRequest) -> None:
+    """Nothing, when something varies that the strategy has.
+
+    Raises:
+        FormatError, StrategyError, SpaceError: with the place and a remedy.
+    """
+    if not opened_space(request).axes:
+        raise SpaceError("nothing varies", path="vary", hint="Vary a variable or a handle of the strategy.")
+
+
+def sweep_reach(request: SweepRequest) -> tuple[Strategy, Axes]:
+    """The strategy with its handles opened, and all values that its names take."""
+    strategy, space = _opened(request)
+    return strategy, {**space.axes, **{name: (value,) for name, value in space.fixed.items()}}
+
+
+def plan(request: SweepRequest, panel: Panel) -> many.Planned:
+    """The sweep, ready to begin.
+
+    Raises:
+        SpaceError, StrategyError, MissingPrices, WindowError.
+    """
+    tree = parse(request.strategy, SIGNATURES)
+    planned, _ = answer(
+        question_of(request.asked, panel),
+        lambda question: many.plan_sweep(
+            tree,
+            question,
+            vary=request.vary,
+            fix=request.fix,
+            select=request.select,
+            latest_start=request.latest_start,
+            metrics=request.metrics,
+        ),
+        wished=request.asked.wished,
+    )
+    return planned

@@ -1,0 +1,1 @@
+"""What a user has of each limit, and may have."""

@@ -1,0 +1,70 @@
+"""What `jobs watch` says of a job's progress, in a line."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from treefolio.cli.jobs.watch import said
+from treefolio.service.models import Hand, Progress
+
+EXAMPLE: dict[str, Any] = Progress.model_config["json_schema_extra"]["example"]  # type: ignore[index, assignment, call-overload]
+HAND = EXAMPLE["hands"][0]
+
+
+def of(**changed: object) -> str:
+    return said(Progress.model_validate(EXAMPLE | changed))
+
+
+def job(**changed: object) -> dict[str, object]:
+    return EXAMPLE["job"] | changed
+
+
+@pytest.mark.parametrize(
+    ("changed", "words"),
+    [
+        ({}, "running, 1,510 a second on 1 worker, 2.9 s to 3.9 s left"),
+        ({"eta_seconds": None, "workers": 2, "parallelism": 1.9}, "running, 1,510 a second on 2 workers"),
+        (
+            {"eta_seconds": None, "workers": 4, "parallelism": 1.3},
+            "running, 1,510 a second on 4 workers, only 1.3 chunks at once",
+        ),
+        (
+            {"job": job(state="queued"), "rate": None, "eta_seconds": None, "position": 3, "queue": 1_200},
+            "queued, 3 before it, 1,200 chunks wait",
+        ),
+        (
+            {
+                "job": job(state="queued"),
+                "rate": None,
+                "eta_seconds": None,
+                "position": 0,
+                "starts_in_seconds": 5.0,
+                "queue": 1,
+            },
+            "queued, 0 before it, begins in about 5.0 s, 1 chunk waits",
+        ),
+        (
+            {"rate": None, "eta_seconds": None, "cache_hits": 3, "cache_misses": 9},
+            "running, 9 of 12 chunks had to prepare first",
+        ),
+        (
+            {"rate": None, "eta_seconds": None, "hands": [HAND | {"beat_s": 9.0}, HAND]},
+            "running, worker 4 is silent for 9.0 s",
+        ),
+        (
+            {"rate": None, "eta_seconds": None, "hands": [HAND, HAND | {"version": "0.2.0"}]},
+            "running, workers have versions 0.1.0 and 0.2.0",
+        ),
+    ],
+)
+def test_a_line(changed: dict[str, object], words: str) -> None:
+    """How far it is; and of workers only what is not as it should be."""
+    assert of(**changed) == words
+
+
+def test_the_example_is_one() -> None:
+    """Of a shape's description every field is there."""
+    assert set(EXAMPLE) == set(Progress.model_fields)
+    assert set(HAND) == set(Hand.model_fields)

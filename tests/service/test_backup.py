@@ -1,0 +1,124 @@
+"""A backup is made while the service works; restored elsewhere, everything is there and goes on."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import stat
+from datetime import date
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from cli_samples import Program
+from postgres_samples import ESCAPED, PASSWORD, NetworkPostgres
+from service_samples import Served, wait_for
+from treefolio.jobs.requests import Asked, SweepRequest, plan
+from treefolio.jobs.settings import JobSettings
+from treefolio.jobs.states import Event
+from treefolio.market.synthetic import synthetic_panel
+from treefolio.service.entering import enter
+
+pytestmark = pytest.mark.service
+
+STRATEGY = """\
+name: Hot or not
+variables: {hot: 70, days: 10}
+tree: {if: 'rsi(TQQQ, $days) > $hot', then: BIL, else: TQQQ}
+"""
+
+
+TICKERS = ["BIL", "SPY", "TQQQ"]
+ROWS = 160 * 60
+
+
+@pytest.fixture
+def program(capsys: pytest.CaptureFixture[str]) -> Program:
+    return Program(capsys)
+
+
+def commands() -> list[list[str]]:
+    """What docs/operations.md says: how to back up, and how to restore."""
+    page = (Path(__file__).parents[2] / "docs" / "operations.md").read_text(encoding="utf-8")
+    block = page[page.index("## Backup and restore") :].partition("```sh\n")[2].partition("```")[0]
+    return [line.split()[1:] for line in block.splitlines()]
+
+
+def test_there_and_back(program: Program, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A job that was done has its files; one that was under way goes on, to the library's own bytes."""
+    monkeypatch.chdir(tmp_path)
+    back_up, restore = commands()
+    panel = synthetic_panel(seed=5, start=date(2015, 1, 2), end=date(2018, 12, 31), tickers=TICKERS)
+    asked = Asked(snapshot=panel.content_hash)
+    small = SweepRequest(strategy=STRATEGY, asked=asked, vary={"hot": "60:69:1"})
+    large = SweepRequest(strategy=STRATEGY, asked=asked, vary={"hot": "50:89.75:0.25", "days": "2:61:1"})
+    plan(large, panel).run(tmp_path / "library", threads=1)
+    with Served(tmp_path / "old", workers=1) as old, old.client() as client:
+        done, under_way = client.submit(small, panel), client.submit(large, panel)
+        list(client.watch(done.id))
+        client.export(done.id, tmp_path / "before")
+        wait_for(lambda: client.job(under_way.id).rows_done, "a row")
+        client.tell(under_way.id, Event.PAUSE)
+        monkeypatch.setenv("TREEFOLIO_HOME", str(old.home))
+        called = program(*back_up)
+        assert called.status == 0, called.err
+    assert stat.S_IMODE(Path(back_up[-1]).stat().st_mode) == 0o600
+    shutil.rmtree(tmp_path / "old")
+    monkeypatch.setenv("TREEFOLIO_HOME", str(tmp_path / "new"))
+    called = program(*restore)
+    assert called.status == 0, called.err
+    with Served(tmp_path / "new", workers=2) as new, new.client() as client:
+        assert {job.id for job in client.jobs().jobs} == {done.id, under_way.id}
+        client.export(done.id, tmp_path / "after")
+        assert 0 < client.job(under_way.id).rows_done < ROWS
+        client.tell(under_way.id, Event.RESUME)
+        list(client.watch(under_way.id))
+        client.export(under_way.id, tmp_path / "ended")
+    for each in (tmp_path / "before").iterdir():
+        assert each.read_bytes() == (tmp_path / "after" / each.name).read_bytes(), each.name
+    ours, theirs = ((tmp_path / each / "rows.parquet").read_bytes() for each in ("ended", "library"))
+    assert ours == theirs
+
+
+def test_a_database_on_the_network(program: Program, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Takes what another one kept, once and in an empty database; its password is never said."""
+    with NetworkPostgres() as network:
+        first, second = network.database("one"), network.database("two")
+        monkeypatch.setenv("TREEFOLIO_DATABASE_URL", first)
+        store = enter(first, JobSettings())
+        store.enter_user("ann", name="Ann")
+        store.close()
+        assert program("backup", tmp_path / "all.dump").status == 0
+        monkeypatch.setenv("TREEFOLIO_DATABASE_URL", second)
+        assert program("restore", tmp_path / "all.dump").status == 0
+        with psycopg.connect(second) as connection:
+            assert connection.execute("select name from users where id = 'ann'").fetchall() == [("Ann",)]
+        again = program("restore", tmp_path / "all.dump")
+        assert (again.status, "is not empty" in again.err) == (1, True)
+        monkeypatch.setenv("TREEFOLIO_DATABASE_URL", network.url("two", "guessed"))
+        for verb in ("backup", "restore"):
+            refused = program(verb, tmp_path / "all.dump")
+            assert (refused.status, "password authentication failed" in refused.err) == (1, True)
+            assert not any(word in refused.err for word in (PASSWORD, ESCAPED, "guessed", "Traceback"))
+    assert os.listdir(tmp_path) == ["all.dump"]
+
+
+def test_what_is_no_backup(program: Program, tmp_path: Path) -> None:
+    """Is said, and leaves a database that is empty still: the right file can be restored next."""
+    (tmp_path / "file").write_text("This is no backup.")
+    for file, said in (
+        (tmp_path / "file", "pg_restore did not do it"),
+        (tmp_path / "none", "there is no file"),
+    ):
+        called = program("restore", file, "--home", tmp_path / "home")
+        assert (called.status, said in called.err) == (1, True), called.err
+
+
+def test_nothing_to_keep(program: Program, tmp_path: Path) -> None:
+    """A folder that was never served has no backup, and gets no database by asking; nor is a file left."""
+    called = program("backup", tmp_path / "all.dump", "--home", tmp_path / "home")
+    assert (called.status, "nothing is kept" in called.err) == (1, True)
+    assert os.listdir(tmp_path) == []
+    called = program("backup", tmp_path / "none" / "all.dump", "--home", tmp_path)
+    assert called.status == 1
