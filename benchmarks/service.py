@@ -112,17 +112,7 @@ def by_library(request: SweepRequest, panel: Panel, threads: int) -> float:
         began = time.perf_counter()
         planned = plan(request, panel)
         swept = planned.run(Path(folder) / "out", threads=threads)
-        page = sweep_page(
-            SweepSummary(
-                rows=swept.rows,
-                variables=swept.space.axes,
-                manifest=swept.manifest,
-                counts=dict(swept.summary["status"]),  # type: ignore[call-overload]  # it is a mapping
-                selection=swept.selection,
-                synthetic=planned.prepared.panel.synthetic,
-                notes=swept.notes,
-            )
-        )
+        page = sweep_page(SweepSummary.of(planned, swept))
         write_report(Path(folder) / "out", page)
         return time.perf_counter() - began
 

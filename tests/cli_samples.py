@@ -49,6 +49,12 @@ class Program:
         return Called(status, captured.out, captured.err)
 
 
+def done(called: Called) -> Called:
+    """The call, which must have worked."""
+    assert called.status == 0, called.err
+    return called
+
+
 def write_prices(folder: Path, *, tickers: tuple[str, ...] = TICKERS) -> Path:
     """A Parquet file of made-up prices of 2015 and 2016, as a user would have one."""
     path = folder / "prices.parquet"

@@ -1,4 +1,4 @@
-"""Where continuous integration runs (``CI`` is set), a test that needs a real server has one.
+"""Where continuous integration runs (``CI`` is set), a test that needs a real server or tool has one.
 
 There, a test marked ``service`` that is skipped has failed: else a suite without Postgres would be green.
 """

@@ -11,7 +11,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from cli_samples import PLAIN, Called, Program, write_prices, write_strategy
+from cli_samples import PLAIN, Called, Program, done, write_prices, write_strategy
 from treefolio import formats
 from treefolio.cli.app import VERBS
 from treefolio.metrics import METRICS
@@ -49,12 +49,6 @@ def strategy(tmp_path: Path) -> Path:
 @pytest.fixture
 def prices(tmp_path: Path) -> Path:
     return write_prices(tmp_path)
-
-
-def done(called: Called) -> Called:
-    """The call, which must have worked."""
-    assert called.status == 0, called.err
-    return called
 
 
 def test_help_lists_every_verb(program: Program) -> None:

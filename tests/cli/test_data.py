@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from cli_samples import Called, Program
+from cli_samples import Program, done
 from treefolio.cli.data import check
 from treefolio.market import calendar
 from treefolio.market.bars import Bars
@@ -61,12 +61,6 @@ def strategy(tmp_path: Path) -> Path:
     path = tmp_path / "hot.yaml"
     path.write_text(TREE)
     return path
-
-
-def done(called: Called) -> Called:
-    """The call, which must have worked."""
-    assert called.status == 0, called.err
-    return called
 
 
 def fetched(program: Program, *names: str) -> dict[str, object]:

@@ -9,7 +9,7 @@ from uuid import UUID
 import polars as pl
 import pytest
 
-from cli_samples import Called, Program, write_prices, write_strategy
+from cli_samples import Called, Program, done, write_prices, write_strategy
 from service_samples import Served, wait_for
 from treefolio.jobs.states import Event, State
 from treefolio.service.models import Job
@@ -42,12 +42,6 @@ def strategy(tmp_path: Path) -> Path:
 @pytest.fixture
 def prices(tmp_path: Path) -> Path:
     return write_prices(tmp_path)
-
-
-def done(called: Called) -> Called:
-    """The call, which must have worked."""
-    assert called.status == 0, called.err
-    return called
 
 
 def last_line(called: Called) -> str:

@@ -10,7 +10,7 @@ from uuid import UUID
 import httpx
 import pytest
 
-from cli_samples import Called, Program, write_prices, write_strategy
+from cli_samples import Called, Program, done, write_prices, write_strategy
 from service_samples import Served
 
 VARY = ("--vary", "hot=60:80:5", "--vary", "c1.window=5,10")
@@ -21,12 +21,6 @@ FOLDS = ("--train", "9m", "--test", "4m", "--by", "-volatility")
 def program(capsys: pytest.CaptureFixture[str], served: Served, monkeypatch: pytest.MonkeyPatch) -> Program:
     monkeypatch.setenv("TREEFOLIO_URL", served.url)
     return Program(capsys)
-
-
-def done(called: Called) -> Called:
-    """The call, which must have worked."""
-    assert called.status == 0, called.err
-    return called
 
 
 def exported(program: Program, submitted: Called, out: Path) -> Path:

@@ -14,7 +14,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from cli_samples import PLAIN, STRATEGY, Called, Program, write_prices, write_strategy
+from cli_samples import PLAIN, STRATEGY, Called, Program, done, write_prices, write_strategy
 from treefolio.cli import progress
 from treefolio.cli import walkforward as verb
 from treefolio.sweep.many import Progress
@@ -44,12 +44,6 @@ def strategy(tmp_path: Path) -> Path:
 @pytest.fixture
 def prices(tmp_path: Path) -> Path:
     return write_prices(tmp_path)
-
-
-def done(called: Called) -> Called:
-    """The call, which must have worked."""
-    assert called.status == 0, called.err
-    return called
 
 
 def said(folder: Path) -> dict[str, object]:

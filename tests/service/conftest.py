@@ -1,4 +1,4 @@
-"""One Postgres for the services that run within the process of the tests; one service of several users."""
+"""One Postgres for the services that run within the process of the tests; services, and who asks them."""
 
 from __future__ import annotations
 
@@ -7,8 +7,10 @@ from collections.abc import Iterator
 import httpx
 import pytest
 
-from account_samples import Person
+from account_samples import House, Person, house
 from service_samples import Served, wait_for
+from treefolio.client import Client
+from treefolio.service.models import API
 from treefolio.testing.postgres import PostgresServer
 
 
@@ -34,3 +36,28 @@ def administrator(inhabited: Served) -> Iterator[Person]:
         answer = person.open_link(inhabited.link())
         assert answer.status_code == 200, answer.text
         yield person
+
+
+@pytest.fixture(scope="module")
+def client(served: Served) -> Iterator[Client]:
+    with served.client() as client:
+        yield client
+
+
+@pytest.fixture(scope="module")
+def raw(served: Served) -> Iterator[httpx.Client]:
+    """Without a client's help."""
+    with httpx.Client(base_url=served.url + API, timeout=60) as raw:
+        yield raw
+
+
+@pytest.fixture(scope="module")
+def here(server: PostgresServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
+    """A service of several users within the process."""
+    with house(server, tmp_path_factory.mktemp("house")) as made:
+        yield made
+
+
+@pytest.fixture(scope="module")
+def admin(here: House) -> Person:
+    return here.administrator()

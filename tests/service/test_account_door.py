@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
 from typing import Any
 
 import httpx
@@ -12,28 +11,16 @@ from sqlalchemy import text
 from starlette.exceptions import HTTPException
 from starlette.types import Message, Receive, Scope, Send
 
-from account_samples import House, Person, house, opened
+from account_samples import House, Person, opened
 from treefolio.errors import DatabaseError, UsageError
 from treefolio.service.accounts.keeper import AccountsKeeper
 from treefolio.service.address import Address, address_of
 from treefolio.service.callers import CALLER, THE_USER, Caller
 from treefolio.service.door import Bounds, Door
 from treefolio.service.keepers import HouseKeeper, Keeper, Visit
-from treefolio.testing.postgres import PostgresServer
 
 BOUNDS = Bounds(json=1_000, strangers=1_000, together=4_000, files=1_000, files_at="/files/")
 PUBLIC = "https://treefolio.example.org"
-
-
-@pytest.fixture(scope="module")
-def here(server: PostgresServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
-    with house(server, tmp_path_factory.mktemp("house")) as made:
-        yield made
-
-
-@pytest.fixture(scope="module")
-def admin(here: House) -> Person:
-    return here.administrator()
 
 
 @pytest.fixture(scope="module")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import threading
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -16,17 +15,6 @@ from account_samples import House, Person, house, served
 from treefolio.service.accounts.passwords import Passwords
 from treefolio.service.problems import Declined
 from treefolio.testing.postgres import PostgresServer
-
-
-@pytest.fixture(scope="module")
-def here(server: PostgresServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
-    with house(server, tmp_path_factory.mktemp("house")) as made:
-        yield made
-
-
-@pytest.fixture(scope="module")
-def admin(here: House) -> Person:
-    return here.administrator()
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -17,17 +17,6 @@ from cli_samples import Program
 from service_samples import Served
 from treefolio.service.problems import Declined
 from treefolio.testing.postgres import PostgresServer
-
-
-@pytest.fixture(scope="module")
-def here(server: PostgresServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
-    with house(server, tmp_path_factory.mktemp("house")) as made:
-        yield made
-
-
-@pytest.fixture(scope="module")
-def admin(here: House) -> Person:
-    return here.administrator()
 
 
 def said(answer: httpx.Response) -> tuple[int, str]:

@@ -5,19 +5,9 @@ from __future__ import annotations
 import base64
 import hashlib
 import re
-from collections.abc import Iterator
 from pathlib import Path
 
-import pytest
-
-from account_samples import House, house
-from treefolio.testing.postgres import PostgresServer
-
-
-@pytest.fixture(scope="module")
-def here(server: PostgresServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
-    with house(server, tmp_path_factory.mktemp("house")) as made:
-        yield made
+from account_samples import House
 
 
 def test_the_way_to_it(here: House) -> None:

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from datetime import date
 from uuid import UUID
 
 import httpx
 import pytest
 
-from service_samples import Served, wait_for
+from service_samples import wait_for
 from treefolio.client import Client
 from treefolio.jobs.requests import Asked, SweepRequest
 from treefolio.jobs.states import Event, State
@@ -30,19 +29,6 @@ def panel() -> Panel:
     return synthetic_panel(
         seed=4, start=date(2014, 1, 2), end=date(2016, 12, 30), tickers=["BIL", "SPY", "TQQQ"]
     )
-
-
-@pytest.fixture(scope="module")
-def client(served: Served) -> Iterator[Client]:
-    with served.client() as client:
-        yield client
-
-
-@pytest.fixture(scope="module")
-def raw(served: Served) -> Iterator[httpx.Client]:
-    """Without a client's help."""
-    with httpx.Client(base_url=served.url + API, timeout=60) as raw:
-        yield raw
 
 
 def sweep(panel: Panel, **vary: str) -> SweepRequest:

@@ -66,6 +66,7 @@ def compose(*arguments: str, folder: Path, **filled: str) -> subprocess.Complete
     )
 
 
+@pytest.mark.service
 def test_compose_reads_it(tmp_path: Path) -> None:
     """With what an administrator writes; each worker gets what it needs."""
     called = compose("config", "--format", "json", folder=tmp_path, **FILLED)
@@ -81,6 +82,7 @@ def test_compose_reads_it(tmp_path: Path) -> None:
         assert service["build"] == {"context": str(ROOT), "dockerfile": "deploy/Dockerfile"}
 
 
+@pytest.mark.service
 @pytest.mark.parametrize("missing", ["POSTGRES_PASSWORD", "TREEFOLIO_SECRET_KEYS", "TREEFOLIO_PUBLIC_URL"])
 def test_nothing_secret_has_a_default(missing: str, tmp_path: Path) -> None:
     """Without a line for it, or with an empty one, nothing starts, and it is said where to write it."""
@@ -225,6 +227,7 @@ def analyzed(tmp_path: Path, name: str, *arguments: str) -> subprocess.Completed
     return subprocess.run([tool, *arguments, tmp_path / name], check=False, capture_output=True, text=True)
 
 
+@pytest.mark.service
 @pytest.mark.parametrize("name", UNITS)
 def test_systemd_reads_them(name: str, tmp_path: Path) -> None:
     """Without a word."""
@@ -232,6 +235,7 @@ def test_systemd_reads_them(name: str, tmp_path: Path) -> None:
     assert (called.returncode, called.stderr) == (0, "")
 
 
+@pytest.mark.service
 @pytest.mark.parametrize("name", UNITS)
 def test_systemd_finds_them_safe(name: str, tmp_path: Path) -> None:
     """An exposure of 2.0 of 10 at most; a service without hardening has 9.6."""

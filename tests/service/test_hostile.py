@@ -59,19 +59,6 @@ def panel() -> Panel:
 
 
 @pytest.fixture(scope="module")
-def client(served: Served) -> Iterator[Client]:
-    with served.client() as client:
-        yield client
-
-
-@pytest.fixture(scope="module")
-def raw(served: Served) -> Iterator[httpx.Client]:
-    """Without a client's help."""
-    with httpx.Client(base_url=served.url + API, timeout=60) as raw:
-        yield raw
-
-
-@pytest.fixture(scope="module")
 def operations(raw: httpx.Client) -> list[tuple[str, str, dict[str, Any]]]:
     """Method, path with nobody's things in it, and description of all routes."""
     paths = raw.get("/openapi.json").json()["paths"]

@@ -41,19 +41,6 @@ def sweep(panel: Panel) -> SweepRequest:
 
 
 @pytest.fixture(scope="module")
-def client(served: Served) -> Iterator[Client]:
-    with served.client() as client:
-        yield client
-
-
-@pytest.fixture(scope="module")
-def raw(served: Served) -> Iterator[httpx.Client]:
-    """Without a client's help."""
-    with httpx.Client(base_url=served.url + API, timeout=60) as raw:
-        yield raw
-
-
-@pytest.fixture(scope="module")
 def done(client: Client, sweep: SweepRequest, panel: Panel) -> Job:
     """A sweep that is done."""
     job = client.submit(sweep, panel)

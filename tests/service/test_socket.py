@@ -27,7 +27,7 @@ from starlette.requests import HTTPConnection
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import ClientConnection, connect
 
-from account_samples import House, Person, house
+from account_samples import House, Person
 from service_samples import Served, wait_for
 from treefolio.client import Client
 from treefolio.jobs.ledger.store import CHANNEL, Store
@@ -61,12 +61,6 @@ def sweep(panel: Panel) -> SweepRequest:
 
 
 # Against a service that runs.
-
-
-@pytest.fixture(scope="module")
-def client(served: Served) -> Iterator[Client]:
-    with served.client() as client:
-        yield client
 
 
 def opened(served: Served, job: UUID, **query: int) -> connect:
@@ -270,12 +264,6 @@ def test_a_job_of_somebody_else(address: str, small: Small, waiting: UUID) -> No
 
 
 # Against a service of several users: what is open ends with the login or token that opened it.
-
-
-@pytest.fixture(scope="module")
-def here(server: PostgresServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
-    with house(server, tmp_path_factory.mktemp("house")) as made:
-        yield made
 
 
 @pytest.fixture

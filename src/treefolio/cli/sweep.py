@@ -42,6 +42,13 @@ Varied = Annotated[
     list[str] | None,
     Option("--vary", metavar="NAME=SPEC", help="70:85:1, 5,10,14 or TQQQ,SOXL; repeatable."),
 ]
+Latest = Annotated[str | None, Option(metavar="DATE", help="Skip combinations that need a later start.")]
+Reality = Annotated[
+    int, Option("--reality", metavar="K", help="Test the best K rows together, as White and Hansen do.")
+]
+ExactPbo = Annotated[
+    bool, Option("--exact-pbo", help="All splits behind the probability of overfitting, not a sample.")
+]
 
 
 @spread
@@ -60,23 +67,15 @@ def verb(
         bool, Option("--processes", help="As many processes as --threads says, instead of threads.")
     ] = False,
     resume: Annotated[bool, Option("--resume", help="Go on with an interrupted sweep.")] = False,
-    latest_start: Annotated[
-        str | None, Option(metavar="DATE", help="Skip combinations that need a later start.")
-    ] = None,
+    latest_start: Latest = None,
     csv: AsCsv = False,
-    reality: Annotated[
-        int,
-        Option("--reality", metavar="K", help="Test the best K rows together, as White and Hansen do."),
-    ] = 0,
-    exact_pbo: Annotated[
-        bool, Option("--exact-pbo", help="All splits behind the probability of overfitting, not a sample.")
-    ] = False,
+    reality: Reality = 0,
+    exact_pbo: ExactPbo = False,
 ) -> int:
     """Backtest every combination of some values."""
     if engine != "compiled":
         raise UsageError(f"a sweep cannot use the engine {engine!r}", hint="Leave --engine out.")
-    if reality < 0:
-        raise UsageError(f"--reality {reality} is below 1", hint="Say how many of the best rows to test.")
+    require_some(reality)
     threads = threads_of(threads)
     from treefolio.sweep.files import require_free  # noqa: PLC0415 - heavy
 
@@ -228,24 +227,20 @@ def work(
             ) from None
 
 
+def require_some(reality: int) -> None:
+    """Nothing, when so many rows can be tested. Raises UsageError."""
+    if reality < 0:
+        raise UsageError(f"--reality {reality} is below 1", hint="Say how many of the best rows to test.")
+
+
 def finish(swept: Swept, planned: Planned, out: Path) -> int:
     """Writes the report, and prints the best rows, failures and where the files are."""
     from treefolio.report import SweepSummary, sweep_page  # noqa: PLC0415 - heavy
     from treefolio.sweep.output import write_report  # noqa: PLC0415 - heavy
 
-    counts: dict[str, int] = dict(swept.summary["status"])  # type: ignore[call-overload]
-    page = sweep_page(
-        SweepSummary(
-            rows=swept.rows,
-            variables=swept.space.axes,
-            manifest=swept.manifest,
-            counts=counts,
-            selection=swept.selection,
-            synthetic=planned.prepared.panel.synthetic,
-            notes=swept.notes,
-        )
-    )
-    report = write_report(out, page)
+    summary = SweepSummary.of(planned, swept)
+    counts = summary.counts
+    report = write_report(out, sweep_page(summary))
     rate = float(str(swept.stats["rows_per_second"]))
     seconds = dict(swept.stats["seconds"])["execution"]  # type: ignore[call-overload]
     show.say(f"Done in {show.duration(seconds)}: {rate:,.0f} combinations a second")

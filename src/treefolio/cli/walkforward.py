@@ -26,7 +26,7 @@ from treefolio.cli.flags import (
     spread,
 )
 from treefolio.cli.progress import bar, stoppable
-from treefolio.cli.sweep import Varied, combinations, threads_of
+from treefolio.cli.sweep import Latest, Varied, combinations, threads_of
 from treefolio.cli.sweep import plan as plan_rows
 from treefolio.errors import RunError, UsageError
 
@@ -85,9 +85,7 @@ def verb(
     vary: Varied = None,
     sets: Sets = None,
     threads: Threads = 0,
-    latest_start: Annotated[
-        str | None, Option(metavar="DATE", help="Skip combinations that need a later start.")
-    ] = None,
+    latest_start: Latest = None,
 ) -> int:
     """Choose the best combination on some sessions, and judge it on those that follow."""
     threads = threads_of(threads)

@@ -88,17 +88,7 @@ def conclude_sweep(
         "chunks": figures.chunks,
     }
     write_text(folder / "stats.json", to_json(stats))
-    page = sweep_page(
-        SweepSummary(
-            rows=swept.rows,
-            variables=swept.space.axes,
-            manifest=swept.manifest,
-            counts=dict(swept.summary["status"]),  # type: ignore[call-overload]  # it is a mapping
-            selection=swept.selection,
-            synthetic=planned.prepared.panel.synthetic,
-            notes=swept.notes,
-        )
-    )
+    page = sweep_page(SweepSummary.of(planned, swept))
     write_report(folder, page)
 
 

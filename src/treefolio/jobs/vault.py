@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any, ClassVar, TypeVar
@@ -45,15 +46,15 @@ def _plain(value: SecretStr) -> SecretStr:
 Secret = Annotated[SecretStr, Field(min_length=12, max_length=200), AfterValidator(_plain)]
 
 
-class _Kept(BaseModel):
+class _Kept(BaseModel, ABC):
     """What all kinds have in common. `kind` is the name of the kind."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
     kind: ClassVar[str]
 
+    @abstractmethod
     def shown(self) -> dict[str, Any]:
         """What may be seen of it."""
-        raise NotImplementedError
 
     def revealed(self) -> dict[str, Any]:
         """All of it, as it is encrypted."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 import polars as pl
@@ -17,6 +18,9 @@ from numpy.typing import NDArray
 from treefolio.metrics import METRICS
 from treefolio.sweep import groups
 from treefolio.sweep.groups import metric
+
+if TYPE_CHECKING:
+    from treefolio.sweep.many import Planned, Swept
 
 Value = int | float | str
 Places = Mapping[Value, int]
@@ -44,6 +48,19 @@ class SweepSummary:
     selection: Mapping[str, object]
     synthetic: bool
     notes: tuple[str, ...] = ()
+
+    @classmethod
+    def of(cls, planned: Planned, swept: Swept) -> SweepSummary:
+        """Of a sweep that has come to its end."""
+        return cls(
+            rows=swept.rows,
+            variables=swept.space.axes,
+            manifest=swept.manifest,
+            counts=dict(swept.summary["status"]),  # type: ignore[call-overload]  # it is a mapping
+            selection=swept.selection,
+            synthetic=planned.prepared.panel.synthetic,
+            notes=swept.notes,
+        )
 
 
 RANKED = METRICS["sharpe"]

@@ -13,15 +13,13 @@ Whatever the threads and the ranges, the bytes are the same: a row depends on it
 from __future__ import annotations
 
 import datetime as dt
-import json
 import logging
 import shutil
-import tempfile
 import threading
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, ThreadPoolExecutor, wait
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -44,6 +42,7 @@ from treefolio.strategy.variables import bind
 from treefolio.sweep import files, remote, rows, selection
 from treefolio.sweep.assignments import Listed, Sample, open_selection
 from treefolio.sweep.block import Worker, frame_of, track_less
+from treefolio.sweep.claiming import claim, folder_of
 from treefolio.sweep.manifest import manifest, to_json
 from treefolio.sweep.space import Space, Value
 
@@ -196,9 +195,9 @@ class Planned:
             Stopped: ``stop`` was set; the parts that are done are kept in ``out``.
         """
         identity = self.identity
-        with _folder(out) as folder:
+        with folder_of(out) as folder:
             asked = selection.Asked(reality=reality, exact=exact, home=home)
-            done = _claim(folder, to_json(identity), self.space.size, asked, resume=resume)
+            done = claim(folder, to_json(identity), self.space.size, asked, resume=resume)
             work = _Work(self, folder, done, threads, progress, stop or threading.Event(), executor)
             try:
                 work.run()
@@ -265,73 +264,6 @@ def _require_own_names(space: Space) -> None:
                 f"the rows of a sweep have a column {name} already",
                 hint="Give the variable another name.",
             )
-
-
-@contextmanager
-def _folder(out: Path | None) -> Iterator[Path]:
-    """The folder of the sweep, or a temporary one that is removed at the end."""
-    if out is not None:
-        yield out
-        return
-    folder = Path(tempfile.mkdtemp(prefix="treefolio-sweep-"))
-    try:
-        yield folder
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
-
-
-def _claim(
-    folder: Path, identity: str, size: int, asked: selection.Asked, *, resume: bool
-) -> list[tuple[int, int]]:
-    """Makes the folder the own one of this sweep of ``size`` rows; returns the ranges that are done already.
-
-    Raises:
-        OutputError: it holds something else, or another sweep.
-    """
-    path = folder / "manifest.json"
-    if not (resume and path.exists()):
-        for unfinished in folder.glob(".manifest.json.*") if resume else ():
-            unfinished.unlink()  # it was killed before its first file was whole
-        files.require_free(folder)
-        with files.explained(folder):
-            folder.mkdir(parents=True, exist_ok=True)
-        files.write_text(path, identity)
-        with files.explained(folder):
-            (folder / rows.PARTS).mkdir()
-        return []
-    differing = _differences(_read_manifest(path), json.loads(identity))
-    if differing:
-        raise OutputError(
-            f"{folder} holds another sweep, with other {', '.join(differing)}",
-            hint="Resume with what the sweep began with, or choose another --out folder.",
-        )
-    if (folder / rows.WHOLE).exists():
-        if asked.answered_by(selection.stored(folder)):
-            return [(0, size)]
-        (folder / rows.WHOLE).unlink()  # it is made again with what is said beside it
-    with files.explained(folder):
-        (folder / rows.PARTS).mkdir(exist_ok=True)
-    names = sorted(part.stem.split("-") for part in (folder / rows.PARTS).glob("rows-*.parquet"))
-    return [(int(first), int(last)) for _, first, last in names]
-
-
-def _read_manifest(path: Path) -> Mapping[str, object]:
-    with files.explained(path):
-        text = path.read_text(encoding="utf-8", errors="replace")
-    try:
-        found = json.loads(text)
-    except ValueError:
-        found = None
-    if not isinstance(found, dict):
-        raise OutputError(
-            f"{path} is damaged, so the sweep in this folder cannot be continued",
-            hint="Choose another --out folder, or remove this one.",
-        )
-    return found
-
-
-def _differences(before: Mapping[str, object], now: Mapping[str, object]) -> list[str]:
-    return sorted(key for key in before.keys() | now.keys() if before.get(key) != now.get(key))
 
 
 class _Work:

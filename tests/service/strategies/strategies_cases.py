@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from uuid import UUID
 
 HOT = """\
 name: Hot or not
@@ -59,3 +60,23 @@ FILES: dict[str, tuple[str, str]] = {
     "native": ("hot.yaml", HOT),
 }
 """Format → the name of a file and what is in it."""
+
+
+def questions(share: UUID) -> list[tuple[str, str, object]]:
+    """Everything that can be asked about one strategy and its share: method, path below it, body."""
+    return [
+        ("GET", "", None),
+        ("PATCH", "", {"name": "x"}),
+        ("DELETE", "", None),
+        ("GET", "/versions", None),
+        ("POST", "/versions", {"text": "tree: SPY"}),
+        ("POST", "/versions", {"text": HOT}),
+        ("GET", "/versions/1", None),
+        ("GET", "/versions/1/original", None),
+        ("GET", "/versions/1/convert", None),
+        ("GET", "/versions/1/inspect", None),
+        ("GET", "/diff?from=1&to=2", None),
+        ("GET", "/shares", None),
+        ("POST", "/shares", {}),
+        ("DELETE", f"/shares/{share}", None),
+    ]

@@ -10,7 +10,7 @@ from uuid import uuid4
 
 import httpx
 import pytest
-from strategies_cases import FILES, HOT
+from strategies_cases import FILES, HOT, questions
 
 from account_samples import refused
 from cli_samples import Program
@@ -167,20 +167,6 @@ def test_sent_twice(client: Client, ann: httpx.Client) -> None:
 
 def test_one_that_is_not_there(ann: httpx.Client) -> None:
     """Has nothing, and nothing can be done with it."""
-    for method, path, body in (
-        ("GET", "", None),
-        ("PATCH", "", {"name": "x"}),
-        ("DELETE", "", None),
-        ("GET", "/versions", None),
-        ("POST", "/versions", {"text": "tree: SPY"}),
-        ("GET", "/versions/1", None),
-        ("GET", "/versions/1/original", None),
-        ("GET", "/versions/1/convert", None),
-        ("GET", "/versions/1/inspect", None),
-        ("GET", "/diff?from=1&to=2", None),
-        ("GET", "/shares", None),
-        ("POST", "/shares", {}),
-        ("DELETE", f"/shares/{uuid4()}", None),
-    ):
+    for method, path, body in questions(uuid4()):
         refused(ann.request(method, f"/strategies/{uuid4()}{path}", json=body), 404, "not_found")
         refused(ann.request(method, f"/strategies/1{path}", json=body), 422, "invalid")

@@ -11,7 +11,7 @@ import httpx
 import pytest
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
-from strategies_cases import FILES, HOT, HOTTER
+from strategies_cases import FILES, HOT, HOTTER, questions
 
 from account_samples import Answering, refused
 from treefolio.client import Client, ServiceError
@@ -211,22 +211,7 @@ def test_nobody_else_s(client: Client, ben: httpx.Client, hot: Strategy) -> None
         "folders": [],
         "tags": [],
     }
-    for method, path, body in (
-        ("GET", "", None),
-        ("PATCH", "", {"name": "Ben's"}),
-        ("DELETE", "", None),
-        ("GET", "/versions", None),
-        ("POST", "/versions", {"text": "tree: SPY"}),
-        ("POST", "/versions", {"text": HOT}),
-        ("GET", "/versions/1", None),
-        ("GET", "/versions/1/original", None),
-        ("GET", "/versions/1/convert", None),
-        ("GET", "/versions/1/inspect", None),
-        ("GET", "/diff?from=1&to=2", None),
-        ("GET", "/shares", None),
-        ("POST", "/shares", {}),
-        ("DELETE", f"/shares/{share}", None),
-    ):
+    for method, path, body in questions(share):
         said = refused(ben.request(method, f"/strategies/{hot.id}{path}", json=body), 404, "not_found")
         gone = refused(ben.request(method, f"/strategies/{UUID(int=1)}{path}", json=body), 404, "not_found")
         assert said["message"].replace(str(hot.id), "ID") == gone["message"].replace(str(UUID(int=1)), "ID")

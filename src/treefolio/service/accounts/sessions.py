@@ -4,11 +4,24 @@ from __future__ import annotations
 
 import datetime as dt
 import uuid
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Connection, Engine, and_, delete, func, insert, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Engine,
+    Select,
+    and_,
+    delete,
+    func,
+    insert,
+    null,
+    select,
+    update,
+)
 
 from treefolio.jobs.ledger.transitions import reached
 from treefolio.jobs.tables import sessions, users
@@ -69,24 +82,12 @@ class Sessions:
                 *(sessions.c[name] for name in ("id", "owner", "seen_at")),
                 *(users.c[name] for name in ("name", "handle", "administrator")),
                 (sessions.c.seen_at < func.now() - SEEN_EVERY).label("stale"),
+                null().label("scopes"),
             )
             .join_from(sessions, users)
             .where(sessions.c.digest == digest(secret), self._lasts(), ~users.c.disabled)
         )
-        with reached(), self.engine.connect() as connection:
-            found = connection.execute(query).one_or_none()
-        if found is None:
-            return None
-        if found.stale:
-            self._see(found.id)
-        return Known(
-            id=found.id,
-            user=found.owner,
-            name=found.name,
-            handle=found.handle,
-            administrator=found.administrator,
-            scopes=frozenset(),
-        )
+        return stands_for(self.engine, query, self._see)
 
     def list(self, owner: str) -> Sequence[Session]:
         """Those of a user that last, the one that was used last first."""
@@ -127,6 +128,29 @@ class Sessions:
             .offset(MOST - 1)
         )
         connection.execute(delete(sessions).where(sessions.c.id.in_(newest)))
+
+
+def stands_for(engine: Engine, query: Select[Any], see: Callable[[UUID], None]) -> Known | None:
+    """The user whom a session or a token of this query stands for; None when there is none.
+
+    Args:
+        query: gives its id, when it was seen last (`stale`: long ago), its scopes, and its owner.
+        see: notes that it was used.
+    """
+    with reached(), engine.connect() as connection:
+        found = connection.execute(query).one_or_none()
+    if found is None:
+        return None
+    if found.stale:
+        see(found.id)
+    return Known(
+        id=found.id,
+        user=found.owner,
+        name=found.name,
+        handle=found.handle,
+        administrator=found.administrator,
+        scopes=frozenset(found.scopes or ()),
+    )
 
 
 def end_all(connection: Connection, owner: str, *, but: UUID | None = None) -> None:

@@ -15,7 +15,7 @@ from sqlalchemy import Engine, Row, delete, func, insert, or_, select, text, upd
 from treefolio.jobs.ledger.transitions import reached
 from treefolio.jobs.tables import tokens, users
 from treefolio.service.accounts.secret import SECRET, digest, new_secret
-from treefolio.service.accounts.sessions import SEEN_EVERY, Known
+from treefolio.service.accounts.sessions import SEEN_EVERY, Known, stands_for
 from treefolio.service.callers import Scope
 from treefolio.service.problems import Declined, not_found
 
@@ -89,20 +89,7 @@ class Tokens:
                 ~users.c.disabled,
             )
         )
-        with reached(), self.engine.connect() as connection:
-            found = connection.execute(query).one_or_none()
-        if found is None:
-            return None
-        if found.stale:
-            self._use(found.id)
-        return Known(
-            id=found.id,
-            user=found.owner,
-            name=found.name,
-            handle=found.handle,
-            administrator=found.administrator,
-            scopes=frozenset(found.scopes),
-        )
+        return stands_for(self.engine, query, self._use)
 
     def list(self, owner: str) -> Sequence[Token]:
         """Those of a user, the newest first; also those that have expired."""

@@ -21,8 +21,8 @@ from treefolio.cli.jobs.submit.question import (
     listed,
     send,
 )
-from treefolio.cli.sweep import Varied
-from treefolio.errors import SpaceError, UsageError
+from treefolio.cli.sweep import ExactPbo, Latest, Varied, require_some
+from treefolio.errors import SpaceError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -30,8 +30,6 @@ if TYPE_CHECKING:
     from treefolio.jobs.requests import SweepRequest
     from treefolio.market.supply import Supplied
     from treefolio.strategy.tree import Strategy
-
-Latest = Annotated[str | None, Option(metavar="DATE", help="Skip combinations that need a later start.")]
 
 
 @spread
@@ -50,15 +48,12 @@ def verb(
         int,
         Option("--reality", metavar="K", help="Test the best K rows together, as White and Hansen do."),
     ] = 0,
-    exact_pbo: Annotated[
-        bool, Option("--exact-pbo", help="All splits behind the probability of overfitting, not a sample.")
-    ] = False,
+    exact_pbo: ExactPbo = False,
     on_service: OnService = False,
     key: Key = None,
 ) -> int:
     """Submit every combination of some values."""
-    if reality < 0:
-        raise UsageError(f"--reality {reality} is below 1", hint="Say how many of the best rows to test.")
+    require_some(reality)
     with strategy_file(strategy, service, context) as file:
         tree = imported(file.path, period.empty).strategy
     request, supplied = sweep_of(

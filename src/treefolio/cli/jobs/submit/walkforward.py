@@ -10,8 +10,8 @@ from treefolio.cli.flags import Period, Prices, Selection, Sets, StrategyFile, T
 from treefolio.cli.jobs.connect import Service
 from treefolio.cli.jobs.kept import strategy_file, with_lists
 from treefolio.cli.jobs.submit.question import Key, OnService, announce, send
-from treefolio.cli.jobs.submit.sweep import Latest, pairs_of, sweep_of
-from treefolio.cli.sweep import Varied
+from treefolio.cli.jobs.submit.sweep import pairs_of, sweep_of
+from treefolio.cli.sweep import Latest, Varied
 from treefolio.cli.walkforward import Choosing, scheme_of
 
 

@@ -1,0 +1,80 @@
+"""The folder of a sweep: made its own, or found to hold what an interrupted one left."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+from treefolio.errors import OutputError
+from treefolio.sweep import files, rows, selection
+
+
+@contextmanager
+def folder_of(out: Path | None) -> Iterator[Path]:
+    """The folder of the sweep, or a temporary one that is removed at the end."""
+    if out is not None:
+        yield out
+        return
+    folder = Path(tempfile.mkdtemp(prefix="treefolio-sweep-"))
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def claim(
+    folder: Path, identity: str, size: int, asked: selection.Asked, *, resume: bool
+) -> list[tuple[int, int]]:
+    """Makes the folder the own one of this sweep of ``size`` rows; returns the ranges that are done already.
+
+    Raises:
+        OutputError: it holds something else, or another sweep.
+    """
+    path = folder / "manifest.json"
+    if not (resume and path.exists()):
+        for unfinished in folder.glob(".manifest.json.*") if resume else ():
+            unfinished.unlink()  # it was killed before its first file was whole
+        files.require_free(folder)
+        with files.explained(folder):
+            folder.mkdir(parents=True, exist_ok=True)
+        files.write_text(path, identity)
+        with files.explained(folder):
+            (folder / rows.PARTS).mkdir()
+        return []
+    differing = _differences(_read_manifest(path), json.loads(identity))
+    if differing:
+        raise OutputError(
+            f"{folder} holds another sweep, with other {', '.join(differing)}",
+            hint="Resume with what the sweep began with, or choose another --out folder.",
+        )
+    if (folder / rows.WHOLE).exists():
+        if asked.answered_by(selection.stored(folder)):
+            return [(0, size)]
+        (folder / rows.WHOLE).unlink()  # it is made again with what is said beside it
+    with files.explained(folder):
+        (folder / rows.PARTS).mkdir(exist_ok=True)
+    names = sorted(part.stem.split("-") for part in (folder / rows.PARTS).glob("rows-*.parquet"))
+    return [(int(first), int(last)) for _, first, last in names]
+
+
+def _read_manifest(path: Path) -> Mapping[str, object]:
+    with files.explained(path):
+        text = path.read_text(encoding="utf-8", errors="replace")
+    try:
+        found = json.loads(text)
+    except ValueError:
+        found = None
+    if not isinstance(found, dict):
+        raise OutputError(
+            f"{path} is damaged, so the sweep in this folder cannot be continued",
+            hint="Choose another --out folder, or remove this one.",
+        )
+    return found
+
+
+def _differences(before: Mapping[str, object], now: Mapping[str, object]) -> list[str]:
+    return sorted(key for key in before.keys() | now.keys() if before.get(key) != now.get(key))
