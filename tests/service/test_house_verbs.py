@@ -11,7 +11,7 @@ import pytest
 from cli_samples import Program
 from service_samples import Served
 from treefolio.errors import UsageError
-from treefolio.service.serving import listen, workers_of
+from treefolio.service.serving import Wish, listen, serve, workers_of
 
 
 @pytest.fixture
@@ -34,6 +34,16 @@ def test_a_port_that_is_taken(program: Program, tmp_path: Path) -> None:
         called = program("serve", "--home", tmp_path / "home", "--port", str(port))
     assert (called.status, f"port {port}" in called.err) == (2, True)
     assert called.err.splitlines()[-1] == "Name another port with --port."
+
+
+def test_a_start_that_failed_leaves_the_folder_free(tmp_path: Path) -> None:
+    """At once: also while the failure, and all that it holds, is still looked at."""
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        wish = Wish(home=tmp_path / "home", host="127.0.0.1", port=taken.getsockname()[1], workers=0)
+        failures = [pytest.raises(UsageError, match="cannot listen") for _ in range(2)]
+        for failure in failures:
+            with failure:
+                serve(wish, pytest.fail)
 
 
 def test_a_folder_that_cannot_be(program: Program, tmp_path: Path) -> None:

@@ -97,8 +97,7 @@ def serve(wish: Wish, ready: Callable[[Ready], None]) -> None:
     _require_guarded(wish)
     try:
         wish.home.mkdir(parents=True, exist_ok=True)
-        lock = FileLock(wish.home / LOCK)
-        lock.acquire(timeout=0)
+        alone = FileLock(wish.home / LOCK).acquire(timeout=0)
     except Timeout:
         raise OutputError(
             f"{wish.home} is served already", hint="Stop that service, or name another folder with --home."
@@ -107,7 +106,7 @@ def serve(wish: Wish, ready: Callable[[Ready], None]) -> None:
         raise OutputError(
             f"cannot write {wish.home}: {error.strerror}", hint="Name another folder with --home."
         ) from None
-    with lock, listen(wish.host, wish.port) as listening:
+    with alone, listen(wish.host, wish.port) as listening:
         Serving(wish, listening, ready).run()
 
 
