@@ -177,6 +177,24 @@ def test_while_it_runs(
         client.tell(UUID(job), Event.RESUME)
 
 
+def test_what_goes_first(program: Program, served: Served, strategy: Path, prices: Path) -> None:
+    """A run goes before sweeps of its owner's, and a sweep that is put first before those that wait."""
+    first, second = (
+        last_line(program("jobs", "submit", "sweep", strategy, *LONG, "--prices", prices)) for _ in "ab"
+    )
+    running(first, served)
+    run = last_line(program("jobs", "submit", "run", strategy, "--prices", prices))
+    assert "is done" in done(program("jobs", "watch", run)).out
+    assert f"{second} goes before" in done(program("jobs", "first", second)).out
+    assert running(second, served).state == State.RUNNING
+    assert f"{second} goes behind" in done(program("jobs", "last", second)).out
+    for job in (first, second):
+        done(program("jobs", "cancel", job))
+        program("jobs", "watch", job)
+    called = program("jobs", "first", first)
+    assert (called.status, "is cancelled has no place in the queue" in called.err) == (1, True)
+
+
 def test_the_same_key_gives_the_same_job(program: Program, strategy: Path, prices: Path) -> None:
     """And is refused for another question."""
     asked = ("jobs", "submit", "sweep", strategy, "--prices", prices, "--key", "nightly")

@@ -138,6 +138,14 @@ class Client:
         """Pauses, resumes or cancels a job."""
         return read(Job, self.transport.ask("POST", f"/jobs/{job}/{event}"))
 
+    def put_first(self, job: UUID) -> Job:
+        """Puts a job before all others of the user's."""
+        return read(Job, self.transport.ask("POST", f"/jobs/{job}/first"))
+
+    def put_last(self, job: UUID) -> Job:
+        """Puts a job behind all others of the user's."""
+        return read(Job, self.transport.ask("POST", f"/jobs/{job}/last"))
+
     def remove(self, job: UUID) -> None:
         """Removes a job that has ended, with its results."""
         self.transport.ask("DELETE", f"/jobs/{job}", repeat=False)

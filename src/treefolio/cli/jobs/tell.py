@@ -1,4 +1,4 @@
-"""``treefolio jobs pause``, ``resume`` and ``cancel``."""
+"""``treefolio jobs pause``, ``resume``, ``cancel``, ``first`` and ``last``."""
 
 from __future__ import annotations
 
@@ -25,6 +25,24 @@ def resume(job: Id, context: Context, service: Service) -> int:
 def cancel(job: Id, context: Context, service: Service) -> int:
     """End a job; what it computed is not kept."""
     return _tell(job, context, service, "cancel")
+
+
+@spread
+def first(job: Id, context: Context, service: Service) -> int:
+    """Put a job before your other ones."""
+    with connect(service, context) as client:
+        found = client.put_first(job_id(job, client))
+    show.say(f"{found.id} goes before your other jobs")
+    return 0
+
+
+@spread
+def last(job: Id, context: Context, service: Service) -> int:
+    """Put a job behind your other ones."""
+    with connect(service, context) as client:
+        found = client.put_last(job_id(job, client))
+    show.say(f"{found.id} goes behind your other jobs")
+    return 0
 
 
 def _tell(job: str, context: Context, service: Service, event: str) -> int:

@@ -37,6 +37,8 @@ from treefolio.jobs.tables import (
 MEGABYTE = 1_000_000
 _COUNTED = 7_336_453
 """Of Postgres' advisory locks, with an owner's number."""
+HELD_ORDER = (-jobs.c.priority, *tickets.ORDER, jobs.c.created_at, jobs.c.id)
+"""In which jobs of one owner are let go."""
 RESTING = (*ENDED, State.PAUSED)
 """Jobs in these states make room for others of their owner."""
 
@@ -86,7 +88,7 @@ def let_go(connection: Connection, owner: str, settings: JobSettings) -> int:
         found = connection.execute(
             select(jobs.c.id)
             .where(jobs.c.owner == owner, jobs.c.held)
-            .order_by(jobs.c.priority.desc(), jobs.c.created_at, jobs.c.id)
+            .order_by(*HELD_ORDER)
             .limit(1)
             .with_for_update(skip_locked=True)
         ).scalar()

@@ -9,6 +9,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Double, Row, cast, func, select, tuple_
 
+from treefolio.jobs.ledger import limits
 from treefolio.jobs.ledger.clock import ago, alive
 from treefolio.jobs.ledger.records import ChunkState, Hand, Job, Progress, Work
 from treefolio.jobs.states import WORKING, State
@@ -161,10 +162,9 @@ def _place(connection: Connection, job: Job) -> tuple[tuple[int, int, int] | Non
 def _held_place(connection: Connection, job: Job) -> tuple[tuple[int, int, int], int]:
     """Behind all that its owner has in the queue; and how many others of the owner are let go before."""
     served = connection.execute(select(users.c.served).where(users.c.id == job.owner)).scalar_one()
-    order = tuple_(-jobs.c.priority, jobs.c.created_at, jobs.c.id)
+    mine = (-job.priority, job.kind != "run", -job.precedence, job.created_at, job.id)
+    before = tuple_(*limits.HELD_ORDER) < tuple_(*mine)
     others = connection.execute(
-        select(func.count()).where(
-            jobs.c.owner == job.owner, jobs.c.held, order < tuple_(-job.priority, job.created_at, job.id)
-        )
+        select(func.count()).where(jobs.c.owner == job.owner, jobs.c.held, before)
     ).scalar_one()
     return (-job.priority, served, 0), others

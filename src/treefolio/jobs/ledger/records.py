@@ -50,6 +50,7 @@ class Job:
         key: with it a submission that is repeated is known.
         reason: why it failed, or what is missing of a partial one.
         held: its owner has as many jobs under way as may be: it waits until one of them ends.
+        precedence: among its owner's jobs: the highest goes first.
     """
 
     id: UUID
@@ -69,6 +70,7 @@ class Job:
     finished_at: dt.datetime | None
     reason: str | None
     held: bool
+    precedence: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -180,14 +180,23 @@ class Store:
             row = locked(connection, job)
             if row is None:
                 raise _no_such(job)
-            if row.state in ENDED:
-                raise Refused(f"a job that is {row.state} needs no priority", hint="It has ended.")
+            _require_open(row)
             connection.execute(update(jobs).where(jobs.c.id == job).values(priority=priority))
             if row.held and priority > 0:
                 limits.release(connection, job, self.settings)
             else:
                 tickets.reprioritise(connection, job, priority)
             return job_of(connection.execute(select(jobs).where(jobs.c.id == job)).one())
+
+    def precede(self, owner: str, job: UUID, *, first: bool) -> Job:
+        """Puts a job before all others of its owner's, or behind them. Raises Refused, NoSuchJob."""
+        with reached(), self.engine.begin() as connection:
+            row = locked(connection, _owned(connection, owner, job).id)
+            if row is None:
+                raise _no_such(job)
+            _require_open(row)
+            tickets.precede(connection, job, owner, first=first)
+            return job_of(_owned(connection, owner, job))
 
     def remove(self, owner: str, job: UUID) -> Job:
         """Removes a job that has ended, with its results; returns it as it was. Raises Refused, NoSuchJob."""
@@ -298,6 +307,11 @@ def _owned(connection: Connection, owner: str, job: UUID) -> Row[Any]:
     if found is None:
         raise _no_such(job)
     return found
+
+
+def _require_open(row: Row[Any]) -> None:
+    if row.state in ENDED:
+        raise Refused(f"a job that is {row.state} has no place in the queue", hint="It has ended.")
 
 
 def _no_such(job: UUID) -> NoSuchJob:

@@ -3,6 +3,9 @@
 A chunk's ticket is the number of its newest task there. A task that is there twice does no harm: only one
 worker can claim its chunk. One that is lost is put again by `bench.Bench.look`.
 
+The places of one user's chunks are in the order in which their jobs go (`ORDER`): when a job goes before
+others, chunks change places among themselves, and other users' places stay.
+
 Virtual time is the place of the chunk that was taken last in its turn, as its owner's row says. Chunks of a
 job that was raised or lowered are taken out of their turn, so they do not move it.
 """
@@ -10,27 +13,32 @@ job that was raised or lowered are taken out of their turn, so they do not move 
 from __future__ import annotations
 
 import datetime as dt
+import json
 from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
 import procrastinate
 from procrastinate.jobs import Job as Task
-from procrastinate.manager import JobManager
+from procrastinate.manager import JobManager, get_channel_for_queues
 from sqlalchemy import Connection, bindparam, exists, func, select, text, update
 
 from treefolio.jobs import fairness
 from treefolio.jobs.ledger.clock import now
 from treefolio.jobs.settings import JobSettings
-from treefolio.jobs.states import WORKING
+from treefolio.jobs.states import ENDED, WORKING
 from treefolio.jobs.tables import chunks, jobs, users
 
 QUEUE = "chunks"
+(CHANNEL,) = get_channel_for_queues([QUEUE])
+"""Where Procrastinate's workers hear that they shall ask for a task."""
 TASK = "chunk"
 _FAIR = 7_336_453_656
 """Of Postgres' advisory locks: places in virtual time are given one after the other."""
 _manager = JobManager(procrastinate.SyncPsycopgConnector())
 """Never opened: it is given the ledger's connection."""
+ORDER = (jobs.c.kind != "run", -jobs.c.precedence)
+"""Of one user's jobs: single runs, which somebody looks at a page for, then as the user put them."""
 
 
 def alone(connection: Connection) -> None:
@@ -39,7 +47,7 @@ def alone(connection: Connection) -> None:
 
 
 def enqueue(connection: Connection, job: UUID, settings: JobSettings) -> None:
-    """Gives the job's waiting chunks their places behind all that its owner has waiting."""
+    """Gives the job's waiting chunks places behind all that its owner has waiting, but before later jobs'."""
     alone(connection)
     time = _time(connection)
     owner = connection.execute(
@@ -55,6 +63,42 @@ def enqueue(connection: Connection, job: UUID, settings: JobSettings) -> None:
     found = fairness.places(time, owner.served, len(waiting), settings.tiers.get(owner.tier, 1.0))
     connection.execute(update(users).where(users.c.id == owner.id).values(served=found.served))
     put(connection, waiting, found.tags, owner.priority)
+    arrange(connection, owner.id)
+
+
+def arrange(connection: Connection, owner: str) -> None:
+    """Has the owner's waiting chunks change places, so that they are in the order of their jobs.
+
+    One that is being claimed is left out.
+    """
+    found = connection.execute(
+        select(chunks.c.job, chunks.c.work, chunks.c.number, chunks.c.tag, chunks.c.ticket, jobs.c.priority)
+        .join(jobs, jobs.c.id == chunks.c.job)
+        .where(
+            jobs.c.owner == owner,
+            jobs.c.state.in_(WORKING),
+            chunks.c.state == "waiting",
+            chunks.c.ticket.is_not(None),
+        )
+        .order_by(*ORDER, chunks.c.tag, chunks.c.ticket)
+        .with_for_update(of=chunks, skip_locked=True)
+    ).all()
+    tags = sorted(each.tag for each in found)
+    moved = [(each, tag) for each, tag in zip(found, tags, strict=True) if each.tag != tag]
+    if not moved:
+        return
+    _mark(connection, [(each, each.ticket, tag) for each, tag in moved])
+    _rerank(connection, [(each.ticket, tag, each.priority) for each, tag in moved])
+
+
+def precede(connection: Connection, job: UUID, owner: str, *, first: bool) -> None:
+    """Puts the job, which is locked, before all others of its owner's that have not ended, or behind them."""
+    alone(connection)
+    end = func.max(jobs.c.precedence) + 1 if first else func.min(jobs.c.precedence) - 1
+    others = (jobs.c.owner == owner, jobs.c.id != job, jobs.c.state.not_in(ENDED))
+    place = select(func.coalesce(end, 0)).where(*others).scalar_subquery()
+    connection.execute(update(jobs).where(jobs.c.id == job).values(precedence=place))
+    arrange(connection, owner)
 
 
 def take(connection: Connection, owner: str, tag: int, priority: int) -> None:
@@ -96,6 +140,11 @@ def put(
         for each, tag in zip(found, tags, strict=True)
     ]
     deferred = _manager.batch_defer_jobs(tasks, connection=connection.connection.driver_connection)
+    _mark(connection, [(each, task.id, tag) for each, task, tag in zip(found, deferred, tags, strict=True)])
+
+
+def _mark(connection: Connection, found: Sequence[tuple[Any, int | None, int]]) -> None:
+    """Writes tickets and tags to rows with job, work and number."""
     connection.execute(
         update(chunks)
         .where(
@@ -109,10 +158,10 @@ def put(
                 "b_job": each.job,
                 "b_work": each.work,
                 "b_number": each.number,
-                "b_ticket": task.id,
+                "b_ticket": ticket,
                 "b_tag": tag,
             }
-            for each, task, tag in zip(found, deferred, tags, strict=True)
+            for each, ticket, tag in found
         ],
     )
 
@@ -153,10 +202,19 @@ def reprioritise(connection: Connection, job: UUID, priority: int) -> None:
         select(chunks.c.ticket, chunks.c.tag).where(chunks.c.job == job, chunks.c.state == "waiting")
     ).all()
     if waiting:
-        connection.execute(
-            text("update procrastinate_jobs set priority = :rank where id = :ticket and status = 'todo'"),
-            [{"rank": fairness.rank(each.tag, priority), "ticket": each.ticket} for each in waiting],
-        )
+        _rerank(connection, [(each.ticket, each.tag, priority) for each in waiting])
+
+
+def _rerank(connection: Connection, found: Sequence[tuple[int | None, int, int]]) -> None:
+    """Puts tasks where tag and priority say, and wakes workers: who asked meanwhile was told of none."""
+    connection.execute(
+        text("update procrastinate_jobs set priority = :rank where id = :ticket and status = 'todo'"),
+        [{"rank": fairness.rank(tag, priority), "ticket": ticket} for ticket, tag, priority in found],
+    )
+    connection.execute(
+        text("select pg_notify(:channel, :said)"),
+        {"channel": CHANNEL, "said": json.dumps({"type": "job_inserted", "job_id": found[0][0]})},
+    )
 
 
 def _time(connection: Connection) -> int:

@@ -51,6 +51,7 @@ jobs = Table(
     Column("finished_at", when),
     Column("reason", Text),
     Column("held", Boolean, nullable=False, server_default=text("false")),  # until another of its owner ends
+    Column("precedence", BigInteger, nullable=False, server_default=text("0")),  # among its owner's jobs
     UniqueConstraint("owner", "key", name="jobs_owner_key"),
     Index("jobs_owner_created", "owner", "created_at"),
     Index("jobs_held", "owner", "created_at", postgresql_where=text("held")),

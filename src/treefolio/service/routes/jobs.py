@@ -1,4 +1,4 @@
-"""Jobs: submit, list, look at, pause, resume, cancel, and how far they are."""
+"""Jobs: submit, list, look at, pause, resume, cancel, put in order, and how far they are."""
 
 from __future__ import annotations
 
@@ -40,6 +40,10 @@ _ASKED = {
     Event.RESUME: "Goes on with a paused job.",
     Event.CANCEL: "Ends the job; what it computed is not kept.",
 }
+_PLACES = {
+    "first": "Puts the job before all of its owner's others. What is under way of those is finished first.",
+    "last": "Puts the job behind all of its owner's others.",
+}
 
 
 def router(house: House) -> APIRouter:
@@ -49,6 +53,8 @@ def router(house: House) -> APIRouter:
     _looking(routes, house.store)
     for event, what in _ASKED.items():
         _asking(routes, house.store, event, what)
+    for place, what in _PLACES.items():
+        _ordering(routes, house.store, place, what)
     _removing(routes, house)
     _raising(routes, house)
     return routes
@@ -137,6 +143,18 @@ def _asking(routes: APIRouter, store: Store, event: Event, what: str) -> None:
     )
     def ask(job: UUID, owner: Owner) -> Job:
         return shown(store.ask(owner, job, event))
+
+
+def _ordering(routes: APIRouter, store: Store, place: str, what: str) -> None:
+    @routes.post(
+        f"/jobs/{{job}}/{place}",
+        response_model=Job,
+        responses={**MISSING, **_CONFLICT},
+        name=place,
+        description=what,
+    )
+    def put(job: UUID, owner: Owner) -> Job:
+        return shown(store.precede(owner, job, first=place == "first"))
 
 
 def _removing(routes: APIRouter, house: House) -> None:
