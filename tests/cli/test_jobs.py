@@ -143,6 +143,22 @@ def test_rows(program: Program, strategy: Path, prices: Path, tmp_path: Path) ->
     assert "hot" in done(program("jobs", "rows", job)).out
 
 
+def test_a_row_opens_as_a_run(program: Program, strategy: Path, prices: Path, tmp_path: Path) -> None:
+    """The same as `run` writes for its combination; a row that there is not is said."""
+    job = last_line(program("jobs", "submit", "sweep", strategy, *SWEEP, "--prices", prices))
+    done(program("jobs", "watch", job))
+    page = json.loads(done(program("jobs", "rows", job, "--by", "calmar", "-n", "2", "--json")).out)
+    hot, window, start = page["rows"][1][:3]
+    done(program("jobs", "open", job, "--by", "calmar", "--rank", "2", "--out", tmp_path / "ours"))
+    asked = (strategy, "--prices", prices, "--set", f"hot={hot}", "--set", f"c1.window={window}")
+    done(program("run", *asked, "--start", start, "--out", tmp_path / "theirs"))
+    same(tmp_path / "ours", tmp_path / "theirs", SAME_RUN[:-1])
+    assert "the first day out of sample" in (tmp_path / "ours" / "report.html").read_text()
+    called = program("jobs", "open", job, "--rank", "11", "--out", tmp_path / "more")
+    assert (called.status, "there is no row 11: 10 match" in called.err) == (2, True)
+    assert not (tmp_path / "more").exists()
+
+
 def test_while_it_runs(
     program: Program, served: Served, strategy: Path, prices: Path, tmp_path: Path
 ) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from treefolio.cli.jobs import export, listing, raise_, remove, rows, schedule, submit, tell, watch
+from treefolio.cli.jobs import export, listing, open_, raise_, remove, rows, schedule, submit, tell, watch
 from treefolio.cli.jobs.connect import before
 
 app = typer.Typer(
@@ -28,4 +28,5 @@ app.command("schedule")(schedule.schedule)
 app.command("schedules")(schedule.schedules)
 app.command("unschedule")(schedule.unschedule)
 app.command("rows")(rows.verb)
+app.command("open")(open_.verb)
 app.command("export")(export.verb)

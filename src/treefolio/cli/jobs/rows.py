@@ -21,6 +21,12 @@ if TYPE_CHECKING:
     from treefolio.client import Client
     from treefolio.service.models import Rows
 
+By = Annotated[
+    str, Option("--by", metavar="KEY", help="A metric, or -KEY for its other end; '' for row order.")
+]
+Where = Annotated[
+    str | None, Option("--where", metavar="EXPR", help="Such as 'max_drawdown < 0.3 and trades > 100'.")
+]
 _SUFFIXES = (".csv", ".parquet")
 
 
@@ -29,12 +35,8 @@ def verb(
     job: Id,
     context: Context,
     service: Service,
-    by: Annotated[
-        str, Option("--by", metavar="KEY", help="A metric, or -KEY for its other end; '' for row order.")
-    ] = "sharpe",
-    where: Annotated[
-        str | None, Option(metavar="EXPR", help="Such as 'max_drawdown < 0.3 and trades > 100'.")
-    ] = None,
+    by: By = "sharpe",
+    where: Where = None,
     count: Annotated[int, Option("-n", metavar="N", help="How many.", min=1, max=1000)] = 20,
     save: Annotated[
         Path | None, Option(metavar="FILE", help="Write all of them there, as .csv or .parquet.")

@@ -15,6 +15,9 @@ from treefolio.cli.jobs.connect import Id, Service, connect, job_id
 from treefolio.errors import RunError
 
 if TYPE_CHECKING:
+    from uuid import UUID
+
+    from treefolio.client import Client
     from treefolio.service.models import Job, Progress
 
 _LOW = 0.6
@@ -28,16 +31,22 @@ _SILENT_SECONDS = 6.0
 @spread
 def verb(job: Id, context: Context, service: Service) -> int:
     """Show how far a job is, until it ends; it goes on when you stop watching."""
-    with connect(service, context) as client, _bar() as update:
-        meant = job_id(job, client)
+    with connect(service, context) as client:
+        ended = until_end(client, job_id(job, client))
+    return finish(ended)
+
+
+def until_end(client: Client, job: UUID) -> Job:
+    """Shows how far the job is; returns it as it ended."""
+    with _bar() as update:
         try:
-            for progress in client.watch(meant):
+            for progress in client.watch(job):
                 update(progress)
         except KeyboardInterrupt:
             raise fail.Halted(
-                "stopped watching", hint=f"The job goes on; `treefolio jobs watch {meant}` comes back."
+                "stopped watching", hint=f"The job goes on; `treefolio jobs watch {job}` comes back."
             ) from None
-    return finish(progress.job)
+    return progress.job
 
 
 def finish(job: Job) -> int:

@@ -15,6 +15,7 @@ from fastapi import APIRouter, Depends, Path, Query, Response
 from fastapi.responses import StreamingResponse
 
 from treefolio.jobs import requests
+from treefolio.jobs.ledger import records
 from treefolio.metrics import METRICS
 from treefolio.service import table
 from treefolio.service.callers import Owner
@@ -162,21 +163,25 @@ def _opening(routes: APIRouter, house: House) -> None:
         if place is None:
             raise not_found("row", number, "The column `numbers` of a page says which there are.")
         start = there.rows["start"][place]
-        made = run_of_row(requests.from_json(found.request), found.snapshot, number, start)
+        made = run_of_row(found, number, start)
         submitted = shown(store.submit(owner, made, key=f"row:{job}:{number}"))
         response.headers["Location"] = f"{API}/jobs/{submitted.id}"
         return submitted
 
 
-def run_of_row(
-    sweep: requests.Request, snapshot: str | None, number: int, start: dt.date
-) -> requests.RunRequest:
-    """The run that a row of a sweep is: its combination, on its prices, from the start that all rows have."""
+def run_of_row(job: records.Job, number: int, start: dt.date) -> requests.RunRequest:
+    """The run that a row of a sweep is: its combination, on its prices, from the start that all rows have.
+
+    Out of sample begins on the day of the sweep: who chooses a row has seen how it did before.
+    """
+    sweep = requests.from_json(job.request)
     assert isinstance(sweep, requests.SweepRequest)  # a run has no rows
-    assert snapshot is not None  # what has rows has prices
-    values = {**sweep.fix, **requests.opened_space(sweep).assignment(number)}
+    assert job.snapshot is not None  # what has rows has prices
     return requests.RunRequest(
-        strategy=sweep.strategy, asked=replace(sweep.asked.on(snapshot), start=start), values=values
+        strategy=sweep.strategy,
+        asked=replace(sweep.asked.on(job.snapshot), start=start),
+        values={**sweep.fix, **requests.opened_space(sweep).assignment(number)},
+        out_of_sample_from=job.created_at.date(),
     )
 
 
