@@ -14,6 +14,8 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID
 
+from sqlalchemy import text
+
 from treefolio.engine.execution import Costs, Execution
 from treefolio.jobs.ledger.records import Job
 from treefolio.jobs.ledger.store import Store
@@ -89,6 +91,16 @@ def until(condition: Callable[[], Any], what: str) -> Any:
         assert time.monotonic() < deadline, f"waited too long for {what}"
         _never.wait(0.01)
     return found
+
+
+def blocked(store: Store) -> int:
+    """How many connections wait for a lock that another one has."""
+    query = (
+        "select count(*) from pg_stat_activity where datname = current_database()"
+        " and cardinality(pg_blocking_pids(pid)) > 0"
+    )
+    with store.engine.connect() as connection:
+        return int(connection.execute(text(query)).scalar_one())
 
 
 def url_of(store: Store) -> str:

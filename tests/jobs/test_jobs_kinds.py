@@ -17,7 +17,19 @@ from pathlib import Path
 from uuid import UUID, uuid4
 
 import pytest
-from jobs_cases import OWNER, STRATEGY, ended, files_of, give_prices, panel, sweep, until, workers
+from jobs_cases import (
+    OWNER,
+    PATIENCE_SECONDS,
+    STRATEGY,
+    ended,
+    files_of,
+    give_prices,
+    panel,
+    sweep,
+    until,
+    url_of,
+    workers,
+)
 from pydantic import SecretStr
 from sqlalchemy import insert, select, text
 
@@ -88,11 +100,6 @@ def alpaca(monkeypatch: pytest.MonkeyPatch) -> Iterator[VendorServer]:
     with VendorServer(AlpacaWire(made_up(NAMES, FIRST, LAST)), per_minute=10_000) as server:
         monkeypatch.setenv("TREEFOLIO_ALPACA_DATA_URL", server.url)
         yield server
-
-
-def url_of(store: Store) -> str:
-    """Of the ledger, as a worker takes it."""
-    return store.engine.url.render_as_string(hide_password=False).replace("postgresql+psycopg", "postgresql")
 
 
 class Hands:
@@ -445,6 +452,23 @@ def test_a_worker_that_leaves_something_behind_begins_anew(
         log = (tmp_path / "worker-0.log").read_text(encoding="utf-8")
         assert "begins anew" in log
     assert not home.exists()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="a process that begins anew keeps its number on Unix")
+def test_a_worker_that_is_told_to_end_as_it_begins_anew(
+    store: Store, tmp_path: Path, alpaca: VendorServer
+) -> None:
+    """Ends in order: what it was told waits until it can obey."""
+    alpaca.fault("slow", times=100)
+    job = store.submit(OWNER, WarmRequest(source="alpaca", tickers=NAMES))
+    with workers(url_of(store), tmp_path) as house:
+        process = house.start(TREEFOLIO_READ_SECONDS="600")
+        until(lambda: alpaca.requests, "a request")
+        store.ask(OWNER, job.id, Event.CANCEL)
+        log = tmp_path / "worker-0.log"
+        until(lambda: "begins anew" in log.read_text(encoding="utf-8"), "the new process")
+        process.terminate()
+        assert process.wait(PATIENCE_SECONDS) == 0
 
 
 def test_the_end_of_a_sweep_is_stopped(

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 from uuid import UUID, uuid4
 
 import pytest
-from jobs_cases import OWNER, newcomer, sweep, until
+from jobs_cases import OWNER, blocked, newcomer, sweep, until
 from sqlalchemy import text
 
 from treefolio.errors import NoSuchJob, Refused
@@ -14,6 +15,7 @@ from treefolio.jobs import requests
 from treefolio.jobs.ledger.bench import Bench
 from treefolio.jobs.ledger.records import Chunk, ChunkState, Job, Work
 from treefolio.jobs.ledger.store import Store
+from treefolio.jobs.ledger.submitting import submit
 from treefolio.jobs.states import Event, State
 
 
@@ -249,6 +251,17 @@ def test_a_key_submits_once(store: Store, snapshot: str) -> None:
     assert str(job.id) in caught.value.message
     newcomer(store, "bob", snapshot)
     assert store.submit("bob", sweep(snapshot), key="k").id != job.id
+
+
+def test_a_key_that_is_being_used(store: Store, snapshot: str) -> None:
+    """Who comes second waits for the first, and has its job."""
+    with ThreadPoolExecutor(1) as pool:
+        with store.engine.begin() as connection:
+            first = submit(connection, store.settings, OWNER, sweep(snapshot), "k")
+            second = pool.submit(store.submit, OWNER, sweep(snapshot), key="k")
+            until(lambda: second.done() or blocked(store), "the second")
+        assert second.result().id == first.id
+    assert store.count(OWNER) == 1
 
 
 def test_prices_must_be_there(store: Store) -> None:

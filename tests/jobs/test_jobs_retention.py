@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
-from jobs_cases import OWNER, newcomer, sweep
+from jobs_cases import OWNER, blocked, newcomer, sweep, until
 from sqlalchemy import text
 
 from treefolio.errors import NoSuchJob, Refused
@@ -206,3 +207,20 @@ def test_a_purge_meets_submissions(store: Store, snapshot: str) -> None:
         thread.join()
     store.put_snapshot(OWNER, snapshot, content)
     assert store.snapshot(OWNER, snapshot) == content
+
+
+def test_a_purge_meets_an_old_key(store: Store, snapshot: str) -> None:
+    """Who submits a job again while it is being purged has it still: neither waits for the other for ever."""
+    old = store.submit(OWNER, sweep(snapshot), key="k")
+    store.ask(OWNER, old.id, Event.CANCEL)
+    age(store, "jobs.finished_at", days=31)
+    with ThreadPoolExecutor(2) as pool:
+        with store.engine.begin() as connection:  # both look at whose prices there are: there they are held
+            connection.execute(text("lock table snapshot_owners in access exclusive mode"))
+            again = pool.submit(store.submit, OWNER, sweep(snapshot), key="k")
+            until(lambda: again.done() or blocked(store) == 1, "the submission")
+            purge = pool.submit(tidied, store, keep_days=30)
+            until(lambda: purge.done() or blocked(store) == 2 - again.done(), "the purge")
+        assert again.result().id == old.id
+        assert purge.result() == Removed(jobs=1, snapshots=0)
+    assert store.submit(OWNER, sweep(snapshot), key="k").id != old.id

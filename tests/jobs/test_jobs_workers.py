@@ -6,10 +6,8 @@ Every job ends, and its files are the bytes that the library writes.
 from __future__ import annotations
 
 import datetime as dt
-import os
 import random
 import signal
-import socket
 import subprocess
 import sys
 import threading
@@ -38,11 +36,8 @@ from jobs_cases import (
 from sqlalchemy import text
 
 from treefolio.jobs import embedded
-from treefolio.jobs.chunks import sweep_up
-from treefolio.jobs.ledger.bench import Bench
 from treefolio.jobs.ledger.records import ChunkState
 from treefolio.jobs.ledger.store import Store
-from treefolio.jobs.panels import panel_of
 from treefolio.jobs.requests import Asked, RunRequest
 from treefolio.jobs.states import ENDED, Event, State
 from treefolio.sweep.warm import warm
@@ -273,35 +268,6 @@ def frozen(server: PostgresServer) -> Iterator[None]:
     finally:
         for each in family:
             each.resume()
-
-
-def test_what_a_killed_process_left_is_removed(tmp_path: Path) -> None:
-    """Folders of processes of this machine that are gone; no other ones."""
-    process = subprocess.Popen([sys.executable, "-c", "pass"])
-    process.wait()
-    work, host = tmp_path / "work", socket.gethostname()
-    names = {
-        "dead": f"{host}.{process.pid}-x",
-        "alive": f"{host}.{os.getpid()}-x",
-        "elsewhere": f"{host}x.{process.pid}-x",
-        "longer": f"{host}.example.{process.pid}-x",
-    }
-    for name in names.values():
-        (work / name / "parts").mkdir(parents=True)
-    sweep_up(tmp_path)
-    assert {path.name for path in work.iterdir()} == set(names.values()) - {names["dead"]}
-
-
-def test_damaged_prices_are_fetched_again(store: Store, snapshot: str, tmp_path: Path) -> None:
-    """A worker's own copy may be damaged; the ledger's is checked again."""
-    bench = Bench(store.engine, store.settings)
-    home = tmp_path / "worker"
-    first = panel_of(snapshot, bench, home)
-    (path,) = (home / "snapshots").iterdir()
-    content = bytearray(path.read_bytes())
-    content[len(content) // 2] ^= 1
-    path.write_bytes(content)
-    assert panel_of(snapshot, bench, home).content_hash == first.content_hash == snapshot
 
 
 def test_a_run(store: Store, snapshot: str, tmp_path: Path) -> None:

@@ -19,7 +19,7 @@ from treefolio.service.callers import CALLER, THE_USER, Caller
 from treefolio.service.door import Bounds, Door
 from treefolio.service.keepers import HouseKeeper, Keeper, Visit
 
-BOUNDS = Bounds(json=1_000, strangers=1_000, together=4_000, files=1_000, files_at="/files/")
+BOUNDS = Bounds(json=1_000, strangers=1_000, together=4_000, files=1_000, files_at="/files/", seconds=60)
 PUBLIC = "https://treefolio.example.org"
 
 
@@ -348,7 +348,7 @@ async def sent(entry: Door, size: int, path: str = "/x", method: str = "POST") -
 def test_long_bodies_have_a_bound_together() -> None:
     """While some are in memory another one is sent away; short ones and files are not; then there is room."""
     long = 3_000_000
-    bounds = Bounds(json=long, strangers=0, together=2 * long, files=long, files_at="/files/")
+    bounds = Bounds(json=long, strangers=0, together=2 * long, files=long, files_at="/files/", seconds=60)
 
     async def all_of_it() -> None:
         reader = Reader()

@@ -13,12 +13,10 @@ import sys
 from pathlib import Path
 from typing import Any
 
-import httpx
 import pytest
 import typer
 import yaml
 
-from service_samples import Served
 from treefolio.cli.app import app
 from treefolio.service.docs import TABLES
 from treefolio.service.models import API
@@ -266,22 +264,6 @@ def test_streams_pass_the_proxies() -> None:
         assert line in nginx
     assert nginx.count("{") == nginx.count("}")
     assert "flush_interval -1" in (DEPLOY / "Caddyfile").read_text(encoding="utf-8")
-
-
-def test_alerts_are_of_figures_that_there_are(served: Served) -> None:
-    """Each rule asks for what the service says, and has a row on the page."""
-    found = yaml.safe_load((DEPLOY / "alerts.yaml").read_text(encoding="utf-8"))
-    rules = found["groups"][0]["rules"]
-    text = httpx.get(f"{served.url}{API}/metrics").text
-    there = set(re.findall(r"^# TYPE (treefolio_\w+)", text, flags=re.MULTILINE))
-    for rule in rules:
-        named = {name.removesuffix("_bucket") for name in re.findall(r"treefolio_\w+", rule["expr"])}
-        assert named
-        assert named <= there
-        assert set(re.findall(r'"([a-z|]+)"', rule["expr"])) <= {"treefolio", "failed|partial"}
-    page = (ROOT / "docs" / "operations.md").read_text(encoding="utf-8")
-    table = page[page.index("| when | look at |") :].partition("\n\n")[0]
-    assert len(table.splitlines()) - 2 == len(rules)
 
 
 SKIPPED = """

@@ -45,6 +45,12 @@ def of(what: str) -> Finding:
     return found
 
 
+def found_in(home: Path) -> Finding:
+    """What it finds of this home folder itself."""
+    check = dict(examination.HOME_CHECKS)["home folder"]
+    return examination.finding("it", lambda: check(JobSettings(home=home)))
+
+
 def test_all_is_well(url: str) -> None:
     """Nothing is missing; each thing is looked at once; Postgres is the embedded one of today."""
     assert url
@@ -52,7 +58,9 @@ def test_all_is_well(url: str) -> None:
     names = [each.what for each in found]
     assert len(set(names)) == len(names)
     assert set(names) == {
-        what for table in (examination.CHECKS, examination_database.CHECKS) for what, _ in table
+        what
+        for table in (examination.CHECKS, examination.HOME_CHECKS, examination_database.CHECKS)
+        for what, _ in table
     }
     assert [each for each in found if each.state == "missing"] == []
     assert of("Postgres").said.startswith("version 1")
@@ -169,14 +177,12 @@ def test_too_few_files(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_home_that_cannot_be_written(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """A file stands where the folder should; or the disk is nearly full."""
     (tmp_path / "file").write_text("")
-    monkeypatch.setenv("TREEFOLIO_HOME", str(tmp_path / "file"))
-    check = dict(examination.CHECKS)["home folder"]
-    assert examination.finding("it", check).state == "missing"
-    monkeypatch.setenv("TREEFOLIO_HOME", str(tmp_path))
-    assert examination.finding("it", check).state == "ok"
+    assert found_in(tmp_path / "file").state == "missing"
+    assert found_in(tmp_path).state == "ok"
     monkeypatch.setattr(examination, "_ROOM", 10**18)
-    found = examination.finding("it", check)
-    assert (found.state, found.remedy) == ("missing", "Make room, or set TREEFOLIO_HOME.")
+    found = found_in(tmp_path)
+    remedy = "Make room. Name another folder with --home or TREEFOLIO_HOME."
+    assert (found.state, found.remedy) == ("missing", remedy)
 
 
 def test_none_runs(

@@ -7,6 +7,8 @@ import random
 import shutil
 import signal
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 from uuid import UUID
@@ -23,6 +25,7 @@ from treefolio.jobs.states import Event, State
 from treefolio.market.panel import Panel
 from treefolio.market.synthetic import synthetic_panel
 from treefolio.service.models import API
+from treefolio.testing.postgres import silent
 
 TREE = """\
 name: Hot or not
@@ -158,6 +161,28 @@ def test_the_whole_is_killed_and_then_asked_to_end(
             last = progress.job
         assert (last.state, last.rows_failed, last.rows_done) == (State.DONE, 0, last.rows_total)
         assert fetched(client, job, tmp_path / "out") == expected
+
+
+def test_the_database_says_nothing(tmp_path: Path, request_: SweepRequest, panel: Panel) -> None:
+    """Requests are told so, whichever connection they have; when it speaks again all of it goes on."""
+    settings = {"TREEFOLIO_DATABASE_SECONDS": "1", "TREEFOLIO_CHUNK_SECONDS": "0.02"}
+    with (
+        Served(tmp_path / "home", workers=1, settings=settings) as service,
+        service.client() as client,
+        ThreadPoolExecutor(9) as pool,
+    ):
+        job = client.submit(replace(request_, vary={"hot": "50:99.8:0.3", "days": "2:9:1"}), panel).id
+        further(client, job, 0)
+        parts = service.processes("-m treefolio")
+        paths = [f"{service.url}{API}/{path}" for path in ("health", "jobs", f"jobs/{job}/progress")]
+        with silent(service.home / embedded.FOLDER):
+            asked = [pool.submit(httpx.get, path, timeout=DEADLINE_SECONDS) for path in paths * 3]
+            for each in asked:
+                answer = each.result()
+                assert (answer.status_code, answer.json()["code"]) == (503, "database_away")
+        last = list(client.watch(job))[-1].job
+        assert (last.state, last.rows_failed, last.rows_done) == (State.DONE, 0, last.rows_total)
+        assert service.processes("-m treefolio") == parts
 
 
 def alive(process: psutil.Process) -> bool:

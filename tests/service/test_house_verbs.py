@@ -91,14 +91,18 @@ def test_a_socket_of_the_other_protocol() -> None:
 
 
 def test_doctor(program: Program, served: Served, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Finds a service's database, and says what can be done without; as JSON too."""
-    monkeypatch.setenv("TREEFOLIO_HOME", str(served.home))
+    """Finds the database of the service in a folder, and says what can be done without; as JSON too."""
     monkeypatch.delenv("APCA_API_KEY_ID", raising=False)
     monkeypatch.delenv("MASSIVE_API_KEY", raising=False)
-    called = program("doctor", "--json")
+    called = program("doctor", "--home", served.home, "--json")
     assert called.status == 0, called.err
     found = {each["what"]: each for each in json.loads(called.out)}
     assert found["database"]["said"] == "embedded, running; its tables are of this version"
+    assert found["home folder"]["said"].startswith(f"{served.home}, ")
+    elsewhere = json.loads(program("doctor", "--json").out)
+    assert [each["said"] for each in elsewhere if each["what"] == "database"] == [
+        "embedded; `treefolio serve` starts it"
+    ]
     assert found["vendors' keys"]["state"] == "note"
     assert {each["state"] for each in found.values()} <= {"ok", "note"}
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from uuid import UUID
@@ -11,6 +12,7 @@ import httpx
 import pytest
 
 from account_samples import Answering, refused
+from cli_samples import Program
 from treefolio.jobs.keyring import FILE, Keyring
 from treefolio.jobs.vault import AlpacaKeys, MassiveKey, Vault
 from treefolio.service.settings import ServiceSettings
@@ -98,6 +100,26 @@ def test_never_with_a_token(service: Answering, ann: httpx.Client) -> None:
     with service.stranger() as stranger:
         refused(stranger.get("/keys"), 401, "login")
     assert kinds(ann) == ["alpaca"]
+
+
+@pytest.mark.parametrize("verb", [("list",), ("set", "alpaca"), ("remove", "alpaca")])
+@pytest.mark.parametrize("scopes", [(), ("read",), ("read", "write")])
+def test_what_the_command_line_says(
+    service: Answering,
+    ann: httpx.Client,
+    capsys: pytest.CaptureFixture[str],
+    verb: tuple[str, ...],
+    scopes: tuple[str, ...],
+) -> None:
+    """To a token, and without one, before it asks for keys: where they go instead, and there they do."""
+    with service.script(ann, *scopes) if scopes else service.stranger() as script:
+        token = script.headers.get("Authorization", "").removeprefix("Bearer ")
+    called = Program(capsys)("keys", "--url", service.origin, "--token", token, *verb)
+    assert (called.status, "never with a token" in called.err) == (1, True), called.err
+    ann.put("/keys/alpaca", json=ALPACA)
+    (method, url), *_ = re.findall(r"then (GET|PUT|DELETE) (\S+)", called.err)
+    body = ALPACA if method == "PUT" else None
+    assert ann.request(method, url, json=body).is_success
 
 
 def test_never_returned_never_logged(

@@ -83,6 +83,25 @@ def test_what_libraries_say(capsys: pytest.CaptureFixture[str], monkeypatch: pyt
     assert logging.getLogger().handlers == before
 
 
+def test_a_fault_has_its_traceback(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In one line: where it happened, and what."""
+    monkeypatch.setenv("TREEFOLIO_LOG", "warning")
+    with lines():
+        try:
+            json.loads("{")
+        except ValueError as error:
+            logging.getLogger("treefolio.service").error(
+                "a fault", exc_info=error, extra={"request_id": "5d1e"}
+            )
+    (line,) = capsys.readouterr().err.splitlines()
+    found = json.loads(line)
+    assert (found["event"], found["request_id"]) == ("a fault", "5d1e")
+    assert found["exception"].startswith("Traceback (most recent call last):")
+    assert "JSONDecodeError" in found["exception"].splitlines()[-1]
+
+
 def test_a_ticket_that_was_taken_back(caplog: pytest.LogCaptureFixture) -> None:
     """Is no matter: its chunk was seen to. Whatever else goes wrong unnoticed is said, in one line."""
     gone = ConnectorException("\n    Database error.\n    ")

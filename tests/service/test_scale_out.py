@@ -119,7 +119,7 @@ def test_workers_of_other_machines(apart: Served, panel: Panel, tmp_path: Path) 
     assert seen == {process.pid for process in workers.processes}
     ours, theirs = ((tmp_path / each / "rows.parquet").read_bytes() for each in ("out", "library"))
     assert ours == theirs
-    assert all((home / "snapshots").exists() for home in homes)
+    assert all((home / "work" / "snapshots").exists() for home in homes)
 
 
 def test_who_is_not_let_in(

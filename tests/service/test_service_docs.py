@@ -64,9 +64,9 @@ def test_routes(served: Served) -> None:
 
 
 def test_verbs() -> None:
-    """Each verb of a service, of `jobs`, `secrets`, `strategies` and `users` has its row."""
+    """Each verb of a service, and of each of these groups, has its row."""
     commands = typer.main.get_command(app).commands  # type: ignore[attr-defined]  # it is a group
-    several = ("jobs", "secrets", "strategies", "users")
+    several = ("jobs", "keys", "lists", "secrets", "strategies", "users")
     groups = [f"{group} {each}" for group in several for each in commands[group].commands]
     for name in ("serve", "worker", "doctor", *groups):
         assert f"| `{name}` |" in SERVICE, name

@@ -42,6 +42,7 @@ from treefolio.service.callers import Admit, admission, owner
 from treefolio.service.entering import enter
 from treefolio.service.local import LOCAL
 from treefolio.service.routes import events
+from treefolio.service.settings import ServiceSettings
 from treefolio.testing.postgres import PostgresServer
 
 API = "/api/v1"
@@ -157,13 +158,14 @@ class Small:
 
     store: Store
     bell: Bell
+    settings: ServiceSettings
 
 
 @pytest.fixture
 def small(server: PostgresServer, tmp_path: Path) -> Iterator[Small]:
     url = server.database()
     store = enter(url, JobSettings(home=tmp_path))
-    yield Small(store=store, bell=Bell(url, CHANNEL))
+    yield Small(store=store, bell=Bell(url, CHANNEL), settings=ServiceSettings())
     store.close()
 
 

@@ -23,6 +23,8 @@ from treefolio.cli import (
     fail,
     inspect,
     jobs,
+    keys,
+    lists,
     log,
     restore,
     reveal,
@@ -57,6 +59,8 @@ app.command("answer", hidden=True)(answer.verb)
 app.add_typer(data.app, name="data")
 app.add_typer(jobs.app, name="jobs")
 app.add_typer(strategies.app, name="strategies")
+app.add_typer(lists.app, name="lists")
+app.add_typer(keys.app, name="keys")
 app.add_typer(users.app, name="users")
 app.add_typer(secrets.app, name="secrets")
 

@@ -8,17 +8,18 @@ import sys
 
 from treefolio.cli import show
 from treefolio.cli.flags import AsJson
+from treefolio.cli.stored import Home
 from treefolio.errors import TreefolioError
 
 _SIGNS = {"ok": "✓", "missing": "✗", "note": "·"}
 _STYLES = {"ok": "green", "missing": "bold red", "note": ""}
 
 
-def verb(as_json: AsJson = False) -> int:
-    """Check the installation, and say what is missing."""
+def verb(home: Home = None, as_json: AsJson = False) -> int:
+    """Check the installation and the folder of a service, and say what is missing."""
     from treefolio.service.examination import examine  # noqa: PLC0415 - heavy
 
-    found = examine()
+    found = examine(None if home is None else home.expanduser().absolute())
     missing = [each for each in found if each.state == "missing"]
     if as_json:
         sys.stdout.write(json.dumps([dataclasses.asdict(each) for each in found], indent=2) + "\n")

@@ -48,13 +48,14 @@ def _structured() -> logging.Formatter:
     """Lines with a time, a level, the action and all that was given beside it."""
     import structlog  # noqa: PLC0415 - only when lines are wanted
 
-    terminal = sys.stderr.isatty()
-    renderer = structlog.dev.ConsoleRenderer() if terminal else structlog.processors.JSONRenderer(default=str)
+    forms: list[structlog.typing.Processor] = [structlog.dev.ConsoleRenderer()]
+    if not sys.stderr.isatty():
+        forms = [structlog.processors.format_exc_info, structlog.processors.JSONRenderer(default=str)]
     return structlog.stdlib.ProcessorFormatter(
         foreign_pre_chain=[
             structlog.stdlib.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
             structlog.stdlib.ExtraAdder(),
         ],
-        processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, renderer],
+        processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *forms],
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from uuid import UUID
 
+from treefolio.client.naming import find
 from treefolio.client.transport import Transport
 from treefolio.service.lists.models import Kind, Pasted, ValueList, ValueLists
 
@@ -26,6 +27,14 @@ class ListGroup:
     def get(self, which: UUID) -> ValueList:
         """A list with its values."""
         return self.transport.get(ValueList, f"/lists/{which}")
+
+    def find(self, name: str) -> ValueList:
+        """The list of this name, or of this id.
+
+        Raises:
+            UsageError: there is none.
+        """
+        return find(name, get=self.get, near=self.all, noun="list", group="lists")
 
     def change(self, which: UUID, *, name: str | None = None, text: str | None = None) -> ValueList:
         """Another name, or other values of the same kind; None leaves it."""

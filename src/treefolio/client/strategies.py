@@ -13,8 +13,8 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Literal
 from uuid import UUID
 
+from treefolio.client.naming import find
 from treefolio.client.transport import Transport, asked
-from treefolio.errors import UsageError, did_you_mean
 from treefolio.service.strategies.models import (
     Difference,
     Imported,
@@ -99,23 +99,11 @@ class StrategyGroup:
         Raises:
             UsageError: there is none, or there are several.
         """
-        try:
-            return self.get(UUID(name))
-        except ValueError:
-            pass
-        near = [*self._searched(name)]
-        found = [each for each in near if each.name == name]
-        if len(found) == 1:
-            return found[0]
-        if found:
-            ids = ", ".join(str(each.id) for each in found)
-            raise UsageError(
-                f"{len(found)} strategies are called {name!r}", hint=f"Name one by its id: {ids}."
-            )
-        known = [each.name for each in near or self.list(sort="name", limit=_PAGE).strategies]
-        near_by = did_you_mean(name, known)
-        hint = near_by or "`treefolio strategies list` shows those that there are."
-        raise UsageError(f"there is no strategy {name!r}", hint=hint)
+        return find(name, get=self.get, near=lambda: self._near(name), noun="strategy", group="strategies")
+
+    def _near(self, name: str) -> Sequence[Strategy]:
+        """Those with this in their names; where there are none, some others."""
+        return [*self._searched(name)] or self.list(sort="name", limit=_PAGE).strategies
 
     def _searched(self, words: str) -> Iterator[Strategy]:
         """All strategies with these words in their names."""

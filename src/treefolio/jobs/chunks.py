@@ -9,22 +9,15 @@ from __future__ import annotations
 
 import contextlib
 import logging
-import os
-import shutil
-import socket
-import tempfile
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
 from pathlib import Path
 from threading import Event
 from uuid import UUID
 
-import psutil
-
 from treefolio.errors import DatabaseError
-from treefolio.jobs import requests
+from treefolio.jobs import folders, panels, requests
 from treefolio.jobs.conclusion import conclude_run
 from treefolio.jobs.keyring import Keyring
 from treefolio.jobs.ledger.bench import Bench
@@ -40,15 +33,14 @@ from treefolio.jobs.workshop.cutting import LARGEST, ranges, speed
 from treefolio.jobs.workshop.spaces import Ending, Part, Ready, make_ready
 from treefolio.market.panel import Panel
 from treefolio.market.store import Told
+from treefolio.market.supply import Supplied
 from treefolio.sweep import files
 
-__all__ = ["GoOn", "Halted", "LeftBehind", "Ready", "Workshop", "ranges", "sweep_up"]
+__all__ = ["GoOn", "Halted", "LeftBehind", "Ready", "Workshop", "ranges"]
 
 log = logging.getLogger(__name__)
 
 KEPT_JOBS = 2
-FOLDER = "work"
-"""Below the home folder: where files are made before they are kept in the database."""
 RETRY_SECONDS = 0.25
 """Between two tries to bring a result to a database that is away."""
 SHORTEST_SECONDS = 60.0
@@ -114,7 +106,7 @@ class Workshop:
         ready = self.ready(chunk, go_on)
         began = time.perf_counter()
         failed = self.bench.given_up(chunk.job)
-        with self.folder() as folder:
+        with folders.passing(self.settings.home) as folder:
             ending = Ending(
                 parts=self.parts(chunk.job),
                 failed=failed,
@@ -140,7 +132,7 @@ class Workshop:
         else:
             make = self.errand(chunk, order, request)
         began = time.perf_counter()
-        with self.folder() as folder:
+        with folders.passing(self.settings.home) as folder:
             out = folder / "out"
             attended(lambda stop: make(out, stop), go_on)
             return self.kept(chunk, out, began, None, go_on)
@@ -227,47 +219,27 @@ class Workshop:
     def priced(self, chunk: Chunk, order: Order, request: Backtest, go_on: GoOn) -> tuple[Backtest, Panel]:
         """The request on its prices, and these: if they are not there, they are fetched, once for the job."""
         name = order.snapshot or self.fetch(chunk, order, request, go_on)
-        return requests.on(request, name), panel_of(name, self.bench, self.settings.home)
+        return requests.on(request, name), panel_of(name, self.bench, self.settings)
 
     def fetch(self, chunk: Chunk, order: Order, request: Backtest, go_on: GoOn) -> str:
         """Fetches the prices of a job and fixes it to them; returns their hash."""
         assert request.asked.fetch is not None  # there is no snapshot
         source = request.asked.fetch.source
         settings = prices.settings_of(source, order.owner, chunk.job, self.vault, self.settings.home)
-        kept = attended(lambda stop: prices.fetched(request, order, settings, self.pacing(stop), stop), go_on)
-        with files.explained(kept.path):
-            content = kept.path.read_bytes()
-        counts, notes = kept.supplied.counts, kept.supplied.notes
+
+        def get(stop: Event) -> tuple[Supplied, bytes]:
+            found = prices.fetched(request, order, settings, self.pacing(stop), stop)
+            return found, panels.kept(found.panel, self.settings)
+
+        supplied, content = attended(get, go_on)
+        name, counts, notes = supplied.panel.content_hash, supplied.counts, supplied.notes
         fixed = keep(
-            lambda: self.errands.fix_prices(
-                chunk, kept.name, content, requests=counts["requests"], notes=notes
-            ),
+            lambda: self.errands.fix_prices(chunk, name, content, requests=counts["requests"], notes=notes),
             go_on,
         )
         if not fixed:
             raise Halted
-        return kept.name
-
-    @contextmanager
-    def folder(self) -> Iterator[Path]:
-        """A folder that is gone at the end. Raises OutputError."""
-        home = self.settings.home / FOLDER
-        with files.explained(home):
-            home.mkdir(parents=True, exist_ok=True)
-            made = Path(tempfile.mkdtemp(dir=home, prefix=f"{socket.gethostname()}.{os.getpid()}-"))
-        try:
-            yield made
-        finally:
-            shutil.rmtree(made, ignore_errors=True)
-
-
-def sweep_up(home: Path) -> None:
-    """Removes what processes of this machine left that are gone."""
-    mine = f"{socket.gethostname()}."
-    for folder in (home / FOLDER).glob(f"{mine}*"):
-        number = folder.name.removeprefix(mine).partition("-")[0]
-        if number.isdigit() and not psutil.pid_exists(int(number)):
-            shutil.rmtree(folder, ignore_errors=True)
+        return name
 
 
 def keep(action: Callable[[], bool], go_on: GoOn) -> bool:

@@ -46,6 +46,11 @@ class JobSettings(BaseSettings):
         gt=0,
         description="Workers look so often for chunks without a worker, and for those whose pause is over.",
     )
+    snapshots_megabytes: int = Field(
+        default=4_000,
+        gt=0,
+        description="Prices that workers looked at are kept below their home folder, no more than that.",
+    )
     tiers: dict[str, float] = Field(
         default={"free": 1.0, "paid": 2.0}, description="Weight of each tier's users, as JSON."
     )

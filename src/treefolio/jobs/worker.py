@@ -32,7 +32,8 @@ import psycopg
 
 from treefolio.errors import DatabaseError, OutputError, SourceAway, TreefolioError
 from treefolio.jobs.admission import admitted
-from treefolio.jobs.chunks import Halted, LeftBehind, Workshop, sweep_up
+from treefolio.jobs.chunks import Halted, LeftBehind, Workshop
+from treefolio.jobs.folders import sweep_up
 from treefolio.jobs.ledger.agenda import Agenda
 from treefolio.jobs.ledger.bench import Bench
 from treefolio.jobs.ledger.records import Chunk, Work
@@ -49,6 +50,7 @@ DEAF_SECONDS = 5.0
 """A chunk that does not stop within as long costs the process."""
 ASK_SECONDS = 0.5
 """A worker that has a chunk asks so often whether it is still wanted."""
+_ENDING = (signal.SIGTERM, signal.SIGINT)
 _AGAIN_SECONDS = 0.5
 _MOMENT_SECONDS = 0.02
 _PASSING = (OutputError, DatabaseError, SourceAway)
@@ -66,7 +68,18 @@ class Hand:
 
 
 def work(url: str, settings: JobSettings) -> None:
-    """A worker on this process's main thread, until SIGTERM or Ctrl-C. Raises DatabaseError."""
+    """A worker on this process's main thread, until SIGTERM or Ctrl-C. Raises DatabaseError.
+
+    Until it can obey them, these two wait: a worker that is told to end as it begins ends in order, too.
+    """
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, _ENDING)
+    try:
+        _work(url, settings)
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def _work(url: str, settings: JobSettings) -> None:
     admitted(url)
     logging.getLogger("procrastinate").setLevel(logging.WARNING)  # it would say a line for each chunk
     logging.getLogger("psycopg.pool").setLevel(logging.ERROR)  # a database that is away is said here, once
@@ -114,8 +127,9 @@ class Worker:
             self.ending = self.ending or time.monotonic()
             stop.set()
 
-        for number in (signal.SIGTERM, signal.SIGINT):
+        for number in _ENDING:
             loop.add_signal_handler(number, end)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, _ENDING)
         loop.set_exception_handler(overheard)
         while not stop.is_set():
             queueing = asyncio.create_task(self._queue())
@@ -290,6 +304,7 @@ class Worker:
             with contextlib.suppress(DatabaseError):
                 self.bench.leave(self.number)
         log.warning("begins anew", extra={"action": "worker.anew", "job": str(hand.chunk.job)})
+        signal.pthread_sigmask(signal.SIG_BLOCK, _ENDING)  # they wait for the new process
         if self.ending is not None:
             os._exit(0)
         os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])  # no thread can be stopped

@@ -10,11 +10,14 @@ import logging
 import socket
 
 import uvicorn
+from starlette.types import ASGIApp
+from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from treefolio.jobs.embedded import database_url
 from treefolio.jobs.ledger.store import open_store
 from treefolio.jobs.settings import JobSettings
 from treefolio.service.app import application
+from treefolio.service.connections import AT_ONCE, bounded, room
 from treefolio.service.settings import ServiceSettings
 
 FOLDER = "service"
@@ -28,9 +31,22 @@ def answer(descriptor: int) -> None:
     """Answers requests until SIGTERM."""
     settings = JobSettings()
     url = database_url(settings)
-    store = open_store(url, settings)
-    config = uvicorn.Config(
-        application(store, url, settings.home / FOLDER, ServiceSettings()),
+    service = ServiceSettings()
+    store = open_store(url, settings, patience_s=service.database_seconds)
+    app = application(store, url, settings.home / FOLDER, service)
+    config = configuration(app, bounded(most=room()))
+    logging.getLogger("uvicorn.error").setLevel(logging.WARNING)
+    with contextlib.suppress(KeyboardInterrupt):  # Ctrl-C reaches the whole group; it was obeyed
+        uvicorn.Server(config).run(sockets=[socket.socket(fileno=descriptor)])
+    store.close()
+
+
+def configuration(app: ASGIApp, connection: type[H11Protocol]) -> uvicorn.Config:
+    """How requests are taken."""
+    return uvicorn.Config(
+        app,
+        http=connection,
+        backlog=AT_ONCE,
         log_config=None,
         access_log=False,
         server_header=False,
@@ -38,7 +54,3 @@ def answer(descriptor: int) -> None:
         ws_max_size=_HEARD,
         timeout_graceful_shutdown=_STOP_SECONDS,
     )
-    logging.getLogger("uvicorn.error").setLevel(logging.WARNING)
-    with contextlib.suppress(KeyboardInterrupt):  # Ctrl-C reaches the whole group; it was obeyed
-        uvicorn.Server(config).run(sockets=[socket.socket(fileno=descriptor)])
-    store.close()

@@ -61,6 +61,7 @@ _ANY: Responses = {
     400: {"model": Problem, "description": "What was sent cannot be read."},
     401: {"model": Problem, "description": "Nobody is logged in."},
     403: {"model": Problem, "description": "It does not come from where it may."},
+    408: {"model": Problem, "description": "What was sent came too slowly."},
     422: {"model": Problem, "description": "What was sent has no meaning."},
     429: {"model": Problem, "description": "Too often; `Retry-After` says when to ask again."},
     503: {
@@ -105,6 +106,7 @@ def application(store: Store, dsn: str, folder: Path, settings: ServiceSettings)
         together=_AT_ONCE * settings.request_megabytes * MEGABYTE,
         files=settings.upload_megabytes * MEGABYTE,
         files_at=f"{API}/snapshots/",
+        seconds=settings.body_seconds,
     )
     keeper = HouseKeeper() if house.accounts is None else AccountsKeeper(house.accounts, house.address)
     return Door(api(house, figures), bounds=bounds, keeper=keeper, seen=figures.seen)

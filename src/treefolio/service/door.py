@@ -4,7 +4,8 @@
 * A keeper says who asks, or that they may not come in: by its ``Host`` and ``Origin``, and where users log
   in by its session or token. A WebSocket is closed before it is open, with 4401 or 4403.
 * Its body may be no longer than its route allows, whatever ``Content-Length`` claims; who is not known may
-  send little, and all long ones that are in memory at the same time have a bound together.
+  send little, and all long ones that are in memory at the same time have a bound together. It must come in
+  time, and what it held is given back when it does not.
 * Its time is counted, and answers say that they shall not be kept or guessed at by browsers.
 
 It is plain ASGI: streams pass through it as they come.
@@ -12,6 +13,7 @@ It is plain ASGI: streams pass through it as they come.
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import re
 import time
@@ -45,6 +47,8 @@ _SECURE = ((b"strict-transport-security", b"max-age=31536000"),)
 _SHORT = 1_000_000
 """Bytes: a body that is no longer is taken however many others there are."""
 _BUSY_SECONDS = 2
+_SLOWEST = 20_000
+"""Bytes a second, of what a body may come with at least: 160 kbit/s."""
 
 Seen = Callable[[str, str, int, float], None]
 """Told of each request: method, route, status, seconds."""
@@ -52,13 +56,14 @@ Seen = Callable[[str, str, int, float], None]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Bounds:
-    """How long bodies may be, in bytes.
+    """How long bodies may be, in bytes, and how long they may take.
 
     Attributes:
         json: of what is read as a whole.
         strangers: of that, when nobody knows who sends it.
         together: of all that are read as a whole at the same time.
         files: under the paths that begin with `files_at`; they go to the disk as they come.
+        seconds: a body may take as long, and a second more for each 20 kB of it that came.
     """
 
     json: int
@@ -66,12 +71,17 @@ class Bounds:
     together: int
     files: int
     files_at: str
+    seconds: float
 
     def of(self, scope: Scope) -> int:
         """Of this request, once it is known who sends it."""
         if scope.get(CALLER) is None:
             return self.strangers
         return self.files if self.is_file(scope) else self.json
+
+    def due(self, taken: int) -> float:
+        """Seconds after the beginning of a body of which ``taken`` bytes came, by which more must come."""
+        return self.seconds + taken / _SLOWEST
 
     def is_file(self, scope: Scope) -> bool:
         """The body goes to the disk as it comes."""
@@ -91,6 +101,14 @@ class TooMuch(HTTPException):
     def __init__(self) -> None:
         busy = "too much is being sent at once; ask again in a moment"
         super().__init__(503, busy, headers={"Retry-After": str(_BUSY_SECONDS)})
+
+
+class TooSlow(HTTPException):
+    """The body comes too slowly, or not at all: whoever sends it is not waited for."""
+
+    def __init__(self) -> None:
+        slow = f"the body came more slowly than {_SLOWEST // 1_000} kB a second"
+        super().__init__(408, slow, headers={"Connection": "close"})
 
 
 class Door:
@@ -170,10 +188,13 @@ class _Passage:
         self.taken = 0
         self.held = 0
         self.status = 0
+        self.began: float | None = None
+        self.whole = False
 
     async def receive(self) -> Message:
-        """The next piece of the body. Raises TooLong, TooMuch."""
-        message = await self._receive()
+        """The next piece of the body. Raises TooLong, TooMuch, TooSlow."""
+        message = await self.in_time()
+        self.whole = not message.get("more_body", False)
         piece = len(message.get("body", b""))
         self.taken += piece
         if self.taken > self.limit:
@@ -184,6 +205,20 @@ class _Passage:
             if self.taken > _SHORT and self.door.held > self.door.bounds.together:
                 raise TooMuch
         return message
+
+    async def in_time(self) -> Message:
+        """What comes next: of a body that is not answered yet, in time. Raises TooSlow."""
+        if self.whole:
+            return await self._receive()
+        now = asyncio.get_running_loop().time()
+        self.began = now if self.began is None else self.began
+        try:
+            async with asyncio.timeout_at(self.began + self.door.bounds.due(self.taken)):
+                return await self._receive()
+        except TimeoutError:
+            if self.status:
+                return await self._receive()
+            raise TooSlow from None
 
     async def send(self, message: Message) -> None:
         """The next piece of the answer."""

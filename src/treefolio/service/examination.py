@@ -1,4 +1,5 @@
-"""What `treefolio doctor` looks at: a row of `CHECKS` for each thing, and what it says of it.
+"""What `treefolio doctor` looks at, and what it says of it: a row of `CHECKS` for each thing of the machine,
+of `HOME_CHECKS` for each of a home folder.
 
 A check returns what it found, or raises `Missing` with what to do about it. Nothing is changed by looking.
 `examination_database` looks at a database that answers.
@@ -14,6 +15,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 
@@ -39,13 +41,16 @@ FEWEST_FILES = 1_024
 _REDIS_SECONDS = 3.0
 _KEYS = ("APCA_API_KEY_ID", "MASSIVE_API_KEY")
 _LAST_KERNEL = "sweep_rows"
+_ANOTHER = "Name another folder with --home or TREEFOLIO_HOME."
 
 
-def examine() -> list[Finding]:
-    """All findings, in the order of `CHECKS`; what is in the database comes last, when it answers."""
+def examine(folder: Path | None = None) -> list[Finding]:
+    """All findings: of the machine, of the home folder (the usual one for None), of its database."""
+    settings = JobSettings(home=folder or home())
     found = [finding(what, check) for what, check in CHECKS]
+    found += [finding(what, partial(check, settings)) for what, check in HOME_CHECKS]
     try:
-        return [*found, *_of_the_database()]
+        return [*found, *_of_the_database(settings)]
     except (Missing, TreefolioError) as error:
         said = error.said if isinstance(error, Missing) else error.message
         remedy = error.remedy if isinstance(error, Missing) else error.hint
@@ -75,25 +80,23 @@ def _kernels() -> str:
     return "compiled"
 
 
-def _home() -> str:
-    folder = home()
-    there = folder
+def _home(settings: JobSettings) -> str:
+    there = folder = settings.home
     while not there.exists():
         there = there.parent
     try:
         with tempfile.TemporaryFile(dir=there):
             pass
     except OSError as error:
-        raise Missing(f"{folder} cannot be written: {error.strerror}", "Set TREEFOLIO_HOME.") from None
+        raise Missing(f"{folder} cannot be written: {error.strerror}", _ANOTHER) from None
     free = shutil.disk_usage(there).free
     if free < _ROOM:
-        raise Missing(f"{folder} has {free / 1e9:.1f} GB left", "Make room, or set TREEFOLIO_HOME.")
+        raise Missing(f"{folder} has {free / 1e9:.1f} GB left", f"Make room. {_ANOTHER}")
     return f"{folder}, {free / 1e9:,.0f} GB left"
 
 
-def _of_the_database() -> list[Finding]:
+def _of_the_database(settings: JobSettings) -> list[Finding]:
     """What is in the database; of one that does not run, whether it can. Raises Missing, DatabaseError."""
-    settings = JobSettings()
     url = settings.database_url or embedded.running_url(settings.home / embedded.FOLDER)
     if url is None:
         return [finding("database", _embedded_can_start)]
@@ -132,8 +135,8 @@ def _embedded_can_start() -> str:
     return "embedded; `treefolio serve` starts it"
 
 
-def _cache() -> str:
-    settings = market_settings()
+def _cache(given: JobSettings) -> str:
+    settings = market_settings().model_copy(update={"home": given.home})
     if settings.redis_url is None:
         return open_cache(settings).name
     server = redis.Redis.from_url(settings.redis_url, socket_connect_timeout=_REDIS_SECONDS)
@@ -162,9 +165,9 @@ def _open_files() -> str:
     return f"a process may have {now:,}"
 
 
-def _secrets() -> str:
+def _secrets(settings: JobSettings) -> str:
     """The keys that encrypt users' keys: there, whole, and read by nobody else."""
-    keyring = Keyring(JobSettings())
+    keyring = Keyring(settings)
     if not keyring.there:
         raise Noted("none yet; one is made with the first key that a user stores")
     keyring.box()
@@ -182,10 +185,13 @@ CHECKS: tuple[tuple[str, Callable[[], str]], ...] = (
     ("Python", _python),
     ("packages", _packages),
     ("kernels", _kernels),
-    ("home folder", _home),
     ("open files", _open_files),
-    ("users' keys", _secrets),
-    ("price cache", _cache),
     ("vendors' keys", _keys),
 )
 """What is looked at, and how."""
+HOME_CHECKS: tuple[tuple[str, Callable[[JobSettings], str]], ...] = (
+    ("home folder", _home),
+    ("users' keys", _secrets),
+    ("price cache", _cache),
+)
+"""The same, of the home folder in the settings."""

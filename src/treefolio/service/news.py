@@ -8,7 +8,9 @@ at the end one called ``end``.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections import Counter
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -19,6 +21,7 @@ from treefolio.jobs.ledger.records import Milestone
 from treefolio.service.callers import Admit
 from treefolio.service.house import House
 from treefolio.service.models import Answer, End, Event, Progress
+from treefolio.service.problems import Declined
 from treefolio.service.routes.jobs import progress_of
 
 _LOOK_SECONDS = 5.0
@@ -35,6 +38,33 @@ class News:
     event: str
     id: int | None
     data: Answer
+
+
+class Listeners:
+    """How many streams and sockets each user has open in this process. For one event loop."""
+
+    def __init__(self, most: int) -> None:
+        self.most = most
+        self.open: Counter[str] = Counter()
+
+    @contextmanager
+    def one(self, owner: str) -> Iterator[None]:
+        """One more of this user's, until the block ends. Raises Declined: there are as many as may be."""
+        if self.open[owner] >= self.most:
+            raise Declined(
+                f"{self.most} streams of events and sockets are open",
+                code="streams",
+                status=429,
+                hint="Close one of them, or ask for the job's progress instead.",
+                retry_after=int(_LOOK_SECONDS),
+            )
+        self.open[owner] += 1
+        try:
+            yield
+        finally:
+            self.open[owner] -= 1
+            if not self.open[owner]:
+                del self.open[owner]
 
 
 async def news(house: House, owner: str, job: UUID, after: int, admit: Admit) -> AsyncIterator[News]:

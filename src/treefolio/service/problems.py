@@ -69,10 +69,12 @@ _STATUS_CODES: Mapping[int, str] = {
     400: "unreadable",
     404: "not_found",
     405: "method",
+    408: "too_slow",
     413: "too_large",
     415: "media_type",
     503: "busy",
 }
+_REMEDIES: Mapping[int, str] = {408: "Send it again, over a faster line."}
 _DATABASE_AWAY_SECONDS = 2
 _CLOSED: Mapping[int, int] = {401: 4401, 403: 4403}
 TRY_LATER = 1013
@@ -233,7 +235,7 @@ async def _http(request: Request, error: HTTPException) -> JSONResponse:
         status=error.status_code,
         code=_STATUS_CODES.get(error.status_code, "refused"),
         message=str(error.detail),
-        hint=_WHAT_IT_TAKES,
+        hint=_REMEDIES.get(error.status_code, _WHAT_IT_TAKES),
         headers=error.headers,
     )
 

@@ -20,6 +20,11 @@ class ServiceSettings(BaseSettings):
 
     upload_megabytes: int = Field(default=500, gt=0, description="An uploaded snapshot is no larger.")
     request_megabytes: int = Field(default=20, gt=0, description="What a job is asked is no larger.")
+    body_seconds: float = Field(
+        default=10.0,
+        gt=0,
+        description="A body may take as long, and a second more for each 20 kB of it that came.",
+    )
     rows_megabytes: int = Field(
         default=4_000,
         gt=0,
@@ -38,6 +43,12 @@ class ServiceSettings(BaseSettings):
     session_hours: float = Field(default=168.0, gt=0, description="No login lasts longer.")
     rates: dict[str, Annotated[int, Field(gt=0, le=100_000)]] = Field(
         default=RATES, description="How often a minute each may be asked, as JSON; by name and user."
+    )
+    database_seconds: float = Field(
+        default=30.0, gt=0, description="A request waits as long for a database that says nothing."
+    )
+    streams: int = Field(
+        default=50, gt=0, description="Streams of events and sockets that a user may have open at once."
     )
     trusted_proxies: str = Field(
         default="127.0.0.1, ::1",

@@ -175,7 +175,8 @@ class Supervisor:
         pause = 0.0 if kept.failures <= 1 else min(SLOWEST_SECONDS, _FIRST_PAUSE * 2 ** (kept.failures - 1))
         kept.due = time.monotonic() + pause
         log.warning(
-            "ended, and is started again",
+            "%s ended, and is started again",
+            kept.command.name,
             extra={"action": "process.ended", "of": kept.command.name, "status": status, "after": pause},
         )
 

@@ -9,10 +9,13 @@ import shutil
 import subprocess
 import tempfile
 import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+import psutil
 import psycopg
 from psycopg import sql
 
@@ -72,6 +75,12 @@ class PostgresServer:
             self._process.communicate()
             self._process = None
 
+    @contextmanager
+    def silent(self) -> Iterator[None]:
+        """It stands still: its connections stay, and nothing is answered."""
+        with silent(self.folder):
+            yield
+
     def restart(self) -> None:
         """Kills it and starts it again on the same data."""
         self.kill()
@@ -83,3 +92,20 @@ class PostgresServer:
         with psycopg.connect(self.url, autocommit=True) as connection:
             connection.execute(sql.SQL("create database {}").format(sql.Identifier(name)))
         return self.url.replace("/postgres?", f"/{name}?")
+
+
+@contextmanager
+def silent(folder: Path) -> Iterator[None]:
+    """All processes of the Postgres with its data in ``folder`` stand still."""
+    first = embedded.postmaster(folder)
+    assert first is not None
+    first.suspend()  # so that no others begin
+    family = [first, *first.children(recursive=True)]
+    try:
+        for each in family[1:]:
+            each.suspend()
+        yield
+    finally:
+        for each in family:
+            with suppress(psutil.NoSuchProcess):
+                each.resume()

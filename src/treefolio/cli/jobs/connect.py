@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated
 from uuid import UUID
@@ -61,15 +62,33 @@ def job_id(text: str, client: Client) -> UUID:
     Raises:
         UsageError: none of the latest jobs begins so, or several do.
     """
+
+    def latest() -> list[UUID]:
+        return [job.id for job in client.jobs(limit=_LOOKED_AT).jobs]
+
+    return whole_id(text, latest, noun="job", listing="jobs list")
+
+
+def whole_id(text: str, ids: Callable[[], Sequence[UUID]], *, noun: str, listing: str) -> UUID:
+    """The id that is meant, by itself or by its beginning.
+
+    Args:
+        ids: those that it may be; they are asked for when the text is no whole id.
+        noun, listing: what has it, and the verbs that list them.
+
+    Raises:
+        UsageError: none begins so, or several do.
+    """
     try:
         return UUID(text)
     except ValueError:
         pass
+    shown = f"`treefolio {listing}` shows them."
     if len(text) < _SHORTEST:
-        hint = f"Give {_SHORTEST} characters or more; `treefolio jobs list` shows them."
+        hint = f"Give {_SHORTEST} characters or more; {shown}"
         raise UsageError(f"the id {text!r} is too short", hint=hint)
-    found = [job.id for job in client.jobs(limit=_LOOKED_AT).jobs if str(job.id).startswith(text.casefold())]
+    found = [each for each in ids() if str(each).startswith(text.casefold())]
     if len(found) != 1:
-        what = "is of several jobs" if found else "is no job's"
-        raise UsageError(f"the id {text!r} {what}", hint="`treefolio jobs list` shows them.")
+        what = f"is of several {noun}s" if found else f"is no {noun}'s"
+        raise UsageError(f"the id {text!r} {what}", hint=shown)
     return found[0]

@@ -66,7 +66,7 @@ def with_lists(
         if name == spec:
             continue
         if name not in lists:
-            hint = did_you_mean(name, lists) or "Lists are made by POST /api/v1/lists."
+            hint = did_you_mean(name, lists) or "`treefolio lists add NAME TEXT` keeps one."
             raise UsageError(f"--vary {variable}={spec}: there is no list {name!r}", hint=hint)
         if lists[name].kind == "date":
             hint = "Name a list of numbers or tickers."

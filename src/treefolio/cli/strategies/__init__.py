@@ -5,7 +5,7 @@ from __future__ import annotations
 import typer
 
 from treefolio.cli.jobs.connect import before
-from treefolio.cli.strategies import add, diff, get, listing, share
+from treefolio.cli.strategies import add, change, diff, get, links, listing, remove, share, versions
 
 app = typer.Typer(
     help="Keep strategies with all their versions on a service, compare them, share them.",
@@ -15,6 +15,11 @@ app = typer.Typer(
 app.callback()(before)
 app.command("add")(add.verb)
 app.command("list")(listing.verb)
+app.command("versions")(versions.verb)
 app.command("diff")(diff.verb)
 app.command("get")(get.verb)
+app.command("change")(change.verb)
+app.command("remove")(remove.verb)
 app.command("share")(share.verb)
+app.command("shares")(links.shares)
+app.command("unshare")(links.unshare)

@@ -10,6 +10,8 @@ from typer import Argument, Context, Option
 from treefolio.cli import show
 from treefolio.cli.flags import spread
 from treefolio.cli.jobs.connect import Service, connect
+from treefolio.cli.refused import explained
+from treefolio.cli.strategies.named import RULES
 from treefolio.errors import UsageError
 
 if TYPE_CHECKING:
@@ -39,7 +41,7 @@ def verb(
             "--name, --folder and --tag are of a new strategy", hint="Leave them out beside --version-of."
         )
     text = text_of(file)
-    with connect(service, context) as client:
+    with connect(service, context) as client, explained(RULES):
         if version_of is None:
             found = client.strategies.add(
                 text, name=name, file_name=file.name, folder=folder, tags=tag or (), note=note

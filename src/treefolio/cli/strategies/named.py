@@ -15,6 +15,13 @@ Named = Annotated[
     str, Argument(metavar="NAME", help="Of the strategy, or its id; NAME:2 for its version 2 [the newest].")
 ]
 Strategic = Annotated[str, Argument(metavar="NAME", help="Of the strategy, or its id.")]
+RULES = {
+    "name": "A name is some words on one line, not too many.",
+    "folder": "Write it like trend/2x.",
+    "tags": "A tag is a word or some, on one line.",
+    "note": "A note is some lines of text, not too many.",
+}
+"""What the service takes."""
 _VERSION = re.compile(r"(.+):([1-9]\d{0,5})", re.DOTALL)
 
 

@@ -5,6 +5,7 @@ Every query about a job is scoped by its owner: a job of somebody else is a job 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 from uuid import UUID
@@ -20,6 +21,7 @@ from treefolio.jobs import migrations
 from treefolio.jobs.ledger import limits, retention, submitting, tickets
 from treefolio.jobs.ledger.clock import silent_for
 from treefolio.jobs.ledger.measure import depth, measured
+from treefolio.jobs.ledger.patience import Patient
 from treefolio.jobs.ledger.records import File, Job, Milestone, Part, Progress, Usage, WorkerSeen
 from treefolio.jobs.ledger.transitions import CHANNEL, happen, locked, reached
 from treefolio.jobs.requests import Request
@@ -43,8 +45,8 @@ PATIENCE = {"connect_timeout": 5, "tcp_user_timeout": 15_000}
 """Of a connection, as libpq calls it: seconds to make it, milliseconds until a silent network is given up."""
 
 
-def engine_of(url: str, *, connections: int = 10) -> Engine:
-    """An engine for ``postgresql://…``."""
+def engine_of(url: str, *, connections: int = 10, patience_s: float = math.inf) -> Engine:
+    """An engine for ``postgresql://…``. patience_s: how long it waits for a database that says nothing."""
     scheme, _, rest = url.partition("://")
     if scheme in ("postgres", "postgresql"):
         url = f"postgresql+psycopg://{rest}"
@@ -57,6 +59,7 @@ def engine_of(url: str, *, connections: int = 10) -> Engine:
         connect_args=PATIENCE,
     )
     event.listen(made, "before_cursor_execute", _in_bytes)
+    event.listen(made, "do_connect", lambda _, __, how, named: Patient.within(patience_s, *how, **named))
     return made
 
 
@@ -69,9 +72,9 @@ def _in_bytes(
         cursor.format = Format.BINARY
 
 
-def open_store(url: str, settings: JobSettings | None = None) -> Store:
-    """The ledger at a URL; `migrations.upgrade` makes its tables."""
-    return Store(engine_of(url), settings)
+def open_store(url: str, settings: JobSettings | None = None, *, patience_s: float = math.inf) -> Store:
+    """The ledger at a URL; `migrations.upgrade` makes its tables. patience_s: see `engine_of`."""
+    return Store(engine_of(url, patience_s=patience_s), settings)
 
 
 class Store:

@@ -24,12 +24,18 @@ def submit(
 ) -> Row[Any]:
     """The row of the new job, which waits for a worker; of the earlier one when the key is known.
 
+    The key is looked up before anything is locked: its job may be being purged, and the purge would wait for
+    who waits for that.
+
     Raises:
         Refused: its prices are not here, or the key was used for another request.
         OverLimit: its owner has as much as may be.
         FormatError, StrategyError, SpaceError: its strategy cannot be read.
     """
     asked = requests.to_json(request)
+    earlier = None if key is None else _earlier(connection, owner, key, asked)
+    if earlier is not None:
+        return earlier
     kind = requests.KINDS[requests.kind_of(request)]
     prices = requests.snapshot_of(request)
     if prices is not None:
@@ -50,8 +56,8 @@ def submit(
     made = connection.execute(
         statement.on_conflict_do_nothing(constraint="jobs_owner_key").returning(jobs)
     ).one_or_none()
-    if made is None:
-        return _same(connection, owner, key, asked)
+    if made is None:  # somebody used the key just now
+        return submit(connection, settings, owner, request, key)
     limits.require_combinations(connection, settings, owner, limits.combinations(request))
     limits.require_room(connection, settings, owner)
     first = {"job": made.id, "work": kind.first, "number": 0, "first": 0, "last": kind.rows or 0}
@@ -66,9 +72,12 @@ def _require_prices(connection: Connection, owner: str, name: str) -> None:
         raise Refused(f"there is no snapshot {name}", hint="Upload the prices, then submit.")
 
 
-def _same(connection: Connection, owner: str, key: str | None, asked: dict[str, object]) -> Row[Any]:
-    """The job that was submitted with this key before."""
-    found = connection.execute(select(jobs).where(jobs.c.owner == owner, jobs.c.key == key)).one()
+def _earlier(connection: Connection, owner: str, key: str, asked: dict[str, object]) -> Row[Any] | None:
+    """The job that was submitted with this key before. Raises Refused: it was another one."""
+    mine = (jobs.c.owner == owner, jobs.c.key == key)
+    found = connection.execute(select(jobs).where(*mine)).one_or_none()
+    if found is None:
+        return None
     known = requests.to_json(requests.from_json(found.request))  # an earlier version may have written it
     if json.dumps(known) != json.dumps(asked):
         raise Refused(

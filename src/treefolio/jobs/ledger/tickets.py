@@ -21,7 +21,7 @@ from uuid import UUID
 import procrastinate
 from procrastinate.jobs import Job as Task
 from procrastinate.manager import JobManager, get_channel_for_queues
-from sqlalchemy import Connection, bindparam, exists, func, select, text, update
+from sqlalchemy import Connection, exists, func, select, text, update
 
 from treefolio.jobs import fairness
 from treefolio.jobs.ledger.clock import now
@@ -85,10 +85,9 @@ def arrange(connection: Connection, owner: str) -> None:
     ).all()
     tags = sorted(each.tag for each in found)
     moved = [(each, tag) for each, tag in zip(found, tags, strict=True) if each.tag != tag]
-    if not moved:
-        return
-    _mark(connection, [(each, each.ticket, tag) for each, tag in moved])
-    _rerank(connection, [(each.ticket, tag, each.priority) for each, tag in moved])
+    if moved:
+        _mark(connection, [(each, each.ticket, tag) for each, tag in moved])
+        _rerank(connection, [(each.ticket, tag, each.priority) for each, tag in moved])
 
 
 def precede(connection: Connection, job: UUID, owner: str, *, first: bool) -> None:
@@ -145,25 +144,28 @@ def put(
 
 def _mark(connection: Connection, found: Sequence[tuple[Any, int | None, int]]) -> None:
     """Writes tickets and tags to rows with job, work and number."""
-    connection.execute(
-        update(chunks)
-        .where(
-            chunks.c.job == bindparam("b_job"),
-            chunks.c.work == bindparam("b_work"),
-            chunks.c.number == bindparam("b_number"),
-        )
-        .values(ticket=bindparam("b_ticket"), tag=bindparam("b_tag")),
-        [
-            {
-                "b_job": each.job,
-                "b_work": each.work,
-                "b_number": each.number,
-                "b_ticket": ticket,
-                "b_tag": tag,
-            }
-            for each, ticket, tag in found
-        ],
+    _at_once(
+        connection,
+        "update chunks set ticket = put.ticket, tag = put.tag"
+        " from unnest(cast(:jobs as uuid[]), cast(:works as text[]), cast(:numbers as integer[]),"
+        " cast(:tickets as bigint[]), cast(:tags as bigint[])) as put (job, work, number, ticket, tag)"
+        " where chunks.job = any(:jobs)"
+        " and chunks.job = put.job and chunks.work = put.work and chunks.number = put.number",
+        {
+            "jobs": [each.job for each, _, _ in found],
+            "works": [each.work for each, _, _ in found],
+            "numbers": [each.number for each, _, _ in found],
+            "tickets": [ticket for _, ticket, _ in found],
+            "tags": [tag for _, _, tag in found],
+        },
     )
+
+
+def _at_once(connection: Connection, statement: str, values: dict[str, Any]) -> None:
+    """Updates many rows from arrays. Of new rows Postgres knows too little: it would compare all with all."""
+    connection.execute(text("set local enable_nestloop = off"))
+    connection.execute(text(statement), values)
+    connection.execute(text("set local enable_nestloop = on"))
 
 
 def withdraw(connection: Connection, job: UUID, settings: JobSettings) -> None:
@@ -207,14 +209,16 @@ def reprioritise(connection: Connection, job: UUID, priority: int) -> None:
 
 def _rerank(connection: Connection, found: Sequence[tuple[int | None, int, int]]) -> None:
     """Puts tasks where tag and priority say, and wakes workers: who asked meanwhile was told of none."""
-    connection.execute(
-        text("update procrastinate_jobs set priority = :rank where id = :ticket and status = 'todo'"),
-        [{"rank": fairness.rank(tag, priority), "ticket": ticket} for ticket, tag, priority in found],
+    tickets = [ticket for ticket, _, _ in found]
+    _at_once(
+        connection,
+        "update procrastinate_jobs as tasks set priority = moved.rank from"
+        " unnest(cast(:tickets as bigint[]), cast(:ranks as integer[])) as moved (ticket, rank)"
+        " where tasks.id = any(:tickets) and tasks.id = moved.ticket and tasks.status = 'todo'",
+        {"tickets": tickets, "ranks": [fairness.rank(tag, priority) for _, tag, priority in found]},
     )
-    connection.execute(
-        text("select pg_notify(:channel, :said)"),
-        {"channel": CHANNEL, "said": json.dumps({"type": "job_inserted", "job_id": found[0][0]})},
-    )
+    said = json.dumps({"type": "job_inserted", "job_id": tickets[0]})
+    connection.execute(text("select pg_notify(:channel, :said)"), {"channel": CHANNEL, "said": said})
 
 
 def _time(connection: Connection) -> int:

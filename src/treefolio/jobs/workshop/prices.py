@@ -7,7 +7,6 @@ with those of the environment. Addresses of vendors come from the settings alone
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 from threading import Event
@@ -20,7 +19,6 @@ from treefolio.jobs.ledger.errands import Order
 from treefolio.jobs.requests import Backtest, Fetch
 from treefolio.jobs.vault import AlpacaKeys, MassiveKey, Vault
 from treefolio.jobs.workshop.attending import Halted
-from treefolio.market import snapshots
 from treefolio.market.accepted import load_accepted
 from treefolio.market.actions import Action
 from treefolio.market.bars import DAILY
@@ -70,22 +68,8 @@ def telling(stop: Event, told: Told | None = None) -> Told:
     return tell
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Kept:
-    """Prices that were fetched.
-
-    Attributes:
-        name, path: of the snapshot.
-        supplied: how they came about.
-    """
-
-    name: str
-    path: Path
-    supplied: Supplied
-
-
-def fetched(request: Backtest, order: Order, settings: MarketSettings, told: Told, stop: Event) -> Kept:
-    """Fetches all prices that the request can reach, as of when it was submitted, and keeps them.
+def fetched(request: Backtest, order: Order, settings: MarketSettings, told: Told, stop: Event) -> Supplied:
+    """Fetches all prices that the request can reach, as of when it was submitted.
 
     ``told`` is told how many tickers are done, of how many.
 
@@ -97,8 +81,7 @@ def fetched(request: Backtest, order: Order, settings: MarketSettings, told: Tol
     supplied = requests.prices_of(request, _supply(request.asked.fetch, order, settings, telling(stop, told)))
     if stop.is_set():
         raise Halted
-    name = snapshots.keep(supplied.panel, settings.home)
-    return Kept(name=name, path=snapshots.find(name, settings.home), supplied=supplied)
+    return supplied
 
 
 def _supply(fetch: Fetch, order: Order, settings: MarketSettings, told: Told) -> Supply:

@@ -10,13 +10,13 @@ from uuid import UUID
 
 from anyio import create_task_group
 from anyio.to_thread import run_sync
-from fastapi import APIRouter, Header, Query, WebSocket, WebSocketDisconnect
+from fastapi import APIRouter, Depends, Header, Query, WebSocket, WebSocketDisconnect
 from sse_starlette import EventSourceResponse, ServerSentEvent
 
 from treefolio.errors import DatabaseError, NoSuchJob
 from treefolio.service.callers import Admission, Admit, Owner
 from treefolio.service.house import House
-from treefolio.service.news import News, news
+from treefolio.service.news import Listeners, News, news
 from treefolio.service.problems import TRY_LATER, Declined, closing
 from treefolio.service.routes.jobs import MISSING
 
@@ -29,12 +29,17 @@ After = Annotated[int, Query(ge=0, lt=2**63, description="Those with larger numb
 def router(house: House) -> APIRouter:
     """The routes."""
     routes = APIRouter(tags=["events"])
-    _stream(routes, house)
-    _socket(routes, house)
+    listeners = Listeners(house.settings.streams)
+    _stream(routes, house, listeners)
+    _socket(routes, house, listeners)
     return routes
 
 
-def _stream(routes: APIRouter, house: House) -> None:
+def _stream(routes: APIRouter, house: House, listeners: Listeners) -> None:
+    async def counted(owner: Owner) -> AsyncIterator[None]:
+        with listeners.one(owner):
+            yield
+
     async def stream(owner: str, job: UUID, after: int, admit: Admit) -> AsyncIterator[ServerSentEvent]:
         with suppress(NoSuchJob, Declined):  # it is gone, or the login is; the next question says so
             async for each in news(house, owner, job, after, admit):
@@ -45,6 +50,7 @@ def _stream(routes: APIRouter, house: House) -> None:
         "/jobs/{job}/events",
         response_class=EventSourceResponse,
         responses={**MISSING, 200: {"content": {"text/event-stream": {}}}},
+        dependencies=[Depends(counted, scope="request")],  # it is over when the stream is, however that ends
     )
     async def events(
         job: UUID,
@@ -59,14 +65,15 @@ def _stream(routes: APIRouter, house: House) -> None:
         return EventSourceResponse(stream(owner, job, since, admit), ping=_PING_SECONDS)
 
 
-def _socket(routes: APIRouter, house: House) -> None:
+def _socket(routes: APIRouter, house: House, listeners: Listeners) -> None:
     async def push(socket: WebSocket, owner: str, job: UUID, after: int, admit: Admit) -> None:
         """Says everything to the end, and closes."""
         try:
-            await run_sync(house.store.get, owner, job)
-            async for each in news(house, owner, job, after, admit):
-                await socket.send_text(_text(each))
-            await socket.close()
+            with listeners.one(owner):
+                await run_sync(house.store.get, owner, job)
+                async for each in news(house, owner, job, after, admit):
+                    await socket.send_text(_text(each))
+                await socket.close()
         except NoSuchJob:
             await socket.close(UNKNOWN, "there is no such job")
         except Declined as error:
