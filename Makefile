@@ -13,6 +13,7 @@ JOBS   ?= 2
 
 run: $(VENV)/.run
 	$(BIN)/treefolio demo
+	@echo "To use treefolio in this shell: source $(BIN)/activate"
 
 test: check
 	$(BIN)/python -m treefolio.sweep.warm
@@ -43,6 +44,7 @@ docs: $(VENV)/.dev
 	$(BIN)/python -m treefolio.service.docs > docs/settings.md
 
 $(VENV)/.run: pyproject.toml constraints.txt
+	@echo "Installing into $(VENV), which takes a minute or two …"
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(PIP) "pip>=25.1"
 	$(PIP) hatchling editables

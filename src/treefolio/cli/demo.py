@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import importlib.resources
 import os
+import shutil
+import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -38,8 +40,13 @@ def verb(
     announce(planned, threads, (*planned.prepared.notes, *notes))
     swept = work(planned, folder, threads=threads, resume=False)
     finish(swept, planned, folder)
-    show.say(f"More of them: treefolio top {folder} --by calmar -n 20")
+    show.say(f"More of them: {_program()} top {folder} --by calmar -n 20")
     return 0
+
+
+def _program() -> str:
+    """As this shell finds it."""
+    return "treefolio" if shutil.which("treefolio") else os.path.relpath(sys.argv[0])
 
 
 def free_folder(parent: Path) -> Path:
