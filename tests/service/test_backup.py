@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import random
+import re
 import shutil
 import stat
 from datetime import date
@@ -14,11 +16,16 @@ import pytest
 from cli_samples import Program
 from postgres_samples import ESCAPED, PASSWORD, NetworkPostgres
 from service_samples import Served, wait_for
+from treefolio.errors import DatabaseError
+from treefolio.jobs import programs
 from treefolio.jobs.requests import Asked, SweepRequest, plan
 from treefolio.jobs.settings import JobSettings
 from treefolio.jobs.states import Event
 from treefolio.market.synthetic import synthetic_panel
+from treefolio.service import backup as backups
+from treefolio.service.backup import backup, restore
 from treefolio.service.entering import enter
+from treefolio.testing.postgres import PostgresServer
 
 pytestmark = pytest.mark.service
 
@@ -113,6 +120,60 @@ def test_what_is_no_backup(program: Program, tmp_path: Path) -> None:
     ):
         called = program("restore", file, "--home", tmp_path / "home")
         assert (called.status, said in called.err) == (1, True), called.err
+
+
+def test_half_a_backup(tmp_path: Path) -> None:
+    """Is said, and nothing of it is kept: the whole one can be restored next."""
+    with PostgresServer() as server:
+        whole, half = tmp_path / "whole.dump", tmp_path / "half.dump"
+        first, second = server.database(), server.database()
+        store = enter(first, JobSettings())
+        store.enter_user("ann", name="Ann")
+        store.put_snapshot("ann", "0" * 64, random.Random(7).randbytes(300_000))
+        store.close()
+        backup(whole, JobSettings(database_url=first))
+        content = whole.read_bytes()
+        settings = JobSettings(database_url=second)
+        for part in (0.5, 0.9):
+            half.write_bytes(content[: int(part * len(content))])
+            with pytest.raises(DatabaseError, match="pg_restore did not do it"):
+                restore(half, settings)
+        restore(whole, settings)
+        with psycopg.connect(second) as connection:
+            assert connection.execute("select name from users where id = 'ann'").fetchall() == [("Ann",)]
+
+
+KNOWN = {
+    "statement_timeout",
+    "lock_timeout",
+    "idle_in_transaction_session_timeout",
+    "client_encoding",
+    "standard_conforming_strings",
+    "check_function_bodies",
+    "xmloption",
+    "client_min_messages",
+    "row_security",
+    "default_tablespace",
+    "default_table_access_method",
+}
+"""Settings of Postgres 14."""
+
+
+def test_older_servers_know_all_that_is_set(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Though the backup is written by a newer one: a program that only listens stands for theirs."""
+    listening = tmp_path / "psql"
+    listening.write_text(f"#!/bin/sh\ncat > {tmp_path}/script\n", encoding="utf-8")
+    listening.chmod(0o755)
+    with PostgresServer() as server:
+        database = server.database()
+        enter(database, JobSettings()).close()
+        backup(tmp_path / "all.dump", JobSettings(database_url=database))
+        ours = programs.program
+        monkeypatch.setattr(backups, "program", lambda name: listening if name == "psql" else ours(name))
+        restore(tmp_path / "all.dump", JobSettings(database_url=server.database()))
+    script = (tmp_path / "script").read_text(encoding="utf-8")
+    assert "CREATE TABLE public.users" in script
+    assert set(re.findall(r"^SET (\w+)", script, flags=re.MULTILINE)) == KNOWN
 
 
 def test_nothing_to_keep(program: Program, tmp_path: Path) -> None:

@@ -1,13 +1,15 @@
 """Everything that a service keeps, as one file; and a database made from such a file.
 
-The file is what ``pg_dump`` writes: a view of one moment, also while jobs are worked on. Any Postgres that is
-not older takes it, so it is the way from the embedded one to one of your own, too.
+The file is what ``pg_dump`` writes: a view of one moment, also while jobs are worked on. Any Postgres that
+the service works with takes it, so it is the way from the embedded one to one of your own, too.
 """
 
 from __future__ import annotations
 
 import contextlib
 import os
+import shutil
+import signal
 import subprocess
 import tempfile
 from collections.abc import Iterator, Sequence
@@ -35,6 +37,9 @@ _VARIABLES = {
     "sslrootcert": "PGSSLROOTCERT",
 }
 """Parts of a URL, as Postgres' programs take them from the environment: other users see arguments."""
+_IN_ONE = ("--no-psqlrc", "--quiet", "--single-transaction", "--set=ON_ERROR_STOP=1")
+_NEW = b"SET transaction_timeout = 0;\n"
+"""Among the first lines of a script; servers before Postgres 17 do not know it."""
 _COUNT = "select count(*) from pg_tables where schemaname = current_schema()"
 
 
@@ -79,9 +84,7 @@ def restore(path: Path, settings: JobSettings) -> None:
                 "the database is not empty",
                 hint="Name a new folder with --home, or an empty database in TREEFOLIO_DATABASE_URL.",
             )
-        # pg_restore makes nothing of the other database's own: who owns it, and what others may
-        options = ["--single-transaction", "--exit-on-error", "--no-owner", "--no-privileges"]
-        _call("pg_restore", url, [*options, f"--dbname={_parts(url)['dbname']}", str(path)])
+        _replay(path, url)
 
 
 def _tables(url: str) -> int:
@@ -131,22 +134,76 @@ def _started(folder: Path) -> Iterator[str]:
 
 def _call(name: str, url: str, arguments: Sequence[str]) -> None:
     """Runs a program of Postgres. Raises DatabaseError with what it said."""
-    given = {_VARIABLES[part]: value for part, value in _parts(url).items() if part in _VARIABLES}
     called = subprocess.run(
         [program(name), "--no-password", *arguments],
         check=False,
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
-        text=True,
-        env={**os.environ, **given},
+        env=_surroundings(url),
     )
     if called.returncode != 0:
-        said = called.stderr.strip().splitlines() or [f"it ended with status {called.returncode}"]
-        raise DatabaseError(
-            f"{name} did not do it: {said[0].removeprefix(f'{name}: ').removeprefix('error: ')}",
-            hint="Nothing was changed; see to that, then try again.",
+        raise _failed(name, called.returncode, called.stderr)
+
+
+def _replay(path: Path, url: str) -> None:
+    """Writes what the file says, in one transaction. Raises DatabaseError with what was said.
+
+    It goes through a script because `pg_restore` by itself asks servers for a setting that is new.
+    """
+    with tempfile.TemporaryFile() as said:
+        reading = subprocess.Popen(
+            # nothing of the other database's own: who owns it, and what others may
+            [program("pg_restore"), "--no-owner", "--no-privileges", "--file=-", path],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=said,
         )
+        writing = subprocess.Popen(
+            [program("psql"), "--no-password", *_IN_ONE, "--file=-"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.DEVNULL,
+            stderr=said,
+            env=_surroundings(url),
+        )
+        _pass_on(reading, writing)
+        if writing.returncode != 0:
+            said.seek(0)
+            damaged = writing.returncode == -signal.SIGKILL
+            name, status = ("pg_restore", reading.returncode) if damaged else ("psql", writing.returncode)
+            raise _failed(name, status, said.read())
+
+
+def _pass_on(reading: subprocess.Popen[bytes], writing: subprocess.Popen[bytes]) -> None:
+    """Gives one the script of the other, until both have ended. The end of half a script is not committed."""
+    script, end = reading.stdout, writing.stdin
+    assert script is not None
+    assert end is not None
+    with script, contextlib.suppress(BrokenPipeError):
+        for line in script:
+            if line == _NEW:
+                break
+            end.write(line)
+        shutil.copyfileobj(script, end)
+    if reading.wait() != 0:
+        writing.kill()
+    with contextlib.suppress(BrokenPipeError):
+        end.close()
+    writing.wait()
+
+
+def _surroundings(url: str) -> dict[str, str]:
+    """The environment in which Postgres' programs find a database."""
+    found = {_VARIABLES[part]: value for part, value in _parts(url).items() if part in _VARIABLES}
+    return {**os.environ, **found}
+
+
+def _failed(name: str, status: int, said: bytes) -> DatabaseError:
+    lines = said.decode(errors="replace").strip().splitlines() or [f"it ended with status {status}"]
+    return DatabaseError(
+        f"{name} did not do it: {lines[0].removeprefix(f'{name}: ').removeprefix('error: ')}",
+        hint="Nothing was changed; see to that, then try again.",
+    )
 
 
 def _parts(url: str) -> dict[str, str]:

@@ -63,7 +63,7 @@ class Bounds:
         strangers: of that, when nobody knows who sends it.
         together: of all that are read as a whole at the same time.
         files: under the paths that begin with `files_at`; they go to the disk as they come.
-        seconds: a body may take as long, and a second more for each 20 kB of it that came.
+        seconds: a body may take as long, and a second more for each 20 KB of it that came.
     """
 
     json: int
@@ -107,7 +107,7 @@ class TooSlow(HTTPException):
     """The body comes too slowly, or not at all: whoever sends it is not waited for."""
 
     def __init__(self) -> None:
-        slow = f"the body came more slowly than {_SLOWEST // 1_000} kB a second"
+        slow = f"the body came more slowly than {_SLOWEST // 1_000} KB a second"
         super().__init__(408, slow, headers={"Connection": "close"})
 
 

@@ -23,7 +23,7 @@ class ServiceSettings(BaseSettings):
     body_seconds: float = Field(
         default=10.0,
         gt=0,
-        description="A body may take as long, and a second more for each 20 kB of it that came.",
+        description="A body may take as long, and a second more for each 20 KB of it that came.",
     )
     rows_megabytes: int = Field(
         default=4_000,
