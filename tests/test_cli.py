@@ -55,7 +55,7 @@ def test_help_lists_every_verb(program: Program) -> None:
     """Each module of a verb is a verb, and has a page of its own."""
     text = done(program("--help")).out
     for module in VERBS:
-        name = module.__name__.rpartition(".")[2]
+        name = module.__name__.rpartition(".")[2].rstrip("_")
         assert re.search(rf"^  {name} ", text, re.MULTILINE)
         assert done(program(name, "--help")).out.startswith(f"Usage: treefolio {name} ")
 
@@ -112,6 +112,39 @@ def test_run_writes_the_files_of_the_contract(
     weights = pl.read_parquet(out / "weights.parquet")
     assert (weights["weight"] != 0).all()
     assert weights["session"].min() == pl.read_parquet(out / "equity.parquet")["session"].min()
+
+
+@pytest.mark.parametrize(
+    ("flags", "free"), [([], " No costs were assumed; --slippage-bps adds them."), (["--us-fees"], "")]
+)
+def test_a_run_says_what_later_fills_would_have_given(
+    program: Program, strategy: Path, prices: Path, tmp_path: Path, flags: list[str], free: str
+) -> None:
+    """The figures are those of the run at the next close; no file speaks of them, and no later run does."""
+    asked = ["run", strategy, "--prices", prices, *flags]
+    said = done(program(*asked, "--out", tmp_path / "now")).out
+    later = done(program(*asked, "--fill", "next_close", "--out", tmp_path / "later")).out
+    found = json.loads((tmp_path / "later" / "metrics.json").read_text())
+    ratio, yearly = f"{found['sharpe']:.3f}", f"{100 * found['annualized_return']:.2f}%"
+    line = f"Filled at the next close instead: Sharpe ratio {ratio}, {yearly} a year.{free}\n"
+    assert line in said
+    assert "instead" not in later
+    texts = [path.read_text(encoding="utf-8") for path in (tmp_path / "now").glob("*.[jh][st]*")]
+    assert len(texts) == 4
+    assert not [text for text in texts if "next close instead" in text]
+
+
+def test_a_run_that_cannot_fill_later_says_nothing_of_it(program: Program, tmp_path: Path) -> None:
+    """TLT is held on one session, and has no price on the next."""
+    days = ["2020-01-02", "2020-01-03", "2020-01-06", "2020-01-07"]
+    rows = [f"{day},SPY,{price}" for day, price in zip(days, (1, 3, 2, 3), strict=True)]
+    rows += [f"{day},TLT,1" for day in days[:2]]
+    (tmp_path / "p.csv").write_text("date,ticker,close\n" + "\n".join(rows))
+    strategy = write_strategy(tmp_path, "tree: {if: 'price(SPY) == 1', then: TLT, else: SPY}")
+    flags = ["--prices", tmp_path / "p.csv", "--missing", "skip", "--start", days[0]]
+    assert "instead" not in done(program("run", strategy, *flags, "--out", tmp_path / "run")).out
+    later = program("run", strategy, *flags, "--fill", "next_close", "--out", tmp_path / "later")
+    assert "TLT is held and has no price on 2020-01-06" in later.err
 
 
 def test_a_run_is_byte_stable(program: Program, strategy: Path, prices: Path, tmp_path: Path) -> None:
@@ -403,6 +436,35 @@ def test_inspect_as_json_has_exactly_the_keys_of_the_contract(program: Program, 
         "uses": 1,
     }
     assert report == {"ignored": [], "approximated": [], "unsupported": []}
+
+
+@pytest.mark.parametrize(("text", "some"), [("C1.", True), ("tlt", True), ("20", True), ("xyz", False)])
+def test_inspect_lists_the_handles_with_a_text(
+    program: Program, strategy: Path, text: str, some: bool
+) -> None:
+    """In name, value or what it is of, whatever the case; how many there are is said."""
+    everything = json.loads(done(program("inspect", strategy, "--json")).out)["handles"]
+    kept = json.loads(done(program("inspect", strategy, "--json", "--grep", text)).out)["handles"]
+    fold = text.casefold()
+    assert bool(kept) == some
+    assert len(kept) < len(everything)
+    assert kept == [
+        each for each in everything if fold in f"{each['id']}\n{each['value']}\n{each['text']}".casefold()
+    ]
+    called = done(program("inspect", strategy, "--grep", text))
+    assert f"{len(kept)} of {len(everything)} handles have {text!r} in them." in called.out
+    assert [each["id"] for each in everything if f" {each['id']} " in called.out] == [
+        each["id"] for each in kept
+    ]
+
+
+def test_inspect_of_many_handles_offers_to_list_fewer(program: Program, tmp_path: Path) -> None:
+    """Of a few it does not."""
+    many = "tree:\n" + "".join(
+        f"  - {{if: 'rsi(SPY, {k}) > 70', then: BIL, else: SPY}}\n" for k in range(2, 60)
+    )
+    assert "--grep TEXT lists" in done(program("inspect", write_strategy(tmp_path, many))).out
+    assert "--grep" not in done(program("inspect", write_strategy(tmp_path, PLAIN))).out
 
 
 def test_inspect_prints_handles_and_graph(program: Program, strategy: Path) -> None:

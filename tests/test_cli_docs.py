@@ -40,6 +40,6 @@ def test_the_commands_of_the_page_work(
 def test_every_verb_is_on_the_page() -> None:
     """In its table, and in a command."""
     for module in VERBS:
-        name = module.__name__.rpartition(".")[2]
+        name = module.__name__.rpartition(".")[2].rstrip("_")
         assert f"| `{name}` |" in PAGE
         assert any(command.startswith(f"treefolio {name}") for command in commands())

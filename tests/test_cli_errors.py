@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import threading
+from collections.abc import Callable
 from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 
@@ -216,8 +217,24 @@ SPACES = {
     "no such file": (["--space", "nowhere.csv"], 2, "nowhere.csv: there is no such file"),
     "varied twice": (["--vary", "c1.window=5,6", "--vary", "c1.window=7"], 2, "twice"),
     "a handle that is not there": (["--vary", "c7.window=5,6"], 2, "c1.window"),
-    "a window of 0": (["--vary", "c1.window=0,6"], 1, "--set and --vary"),
-    "an unknown ticker": (["--vary", "a1.ticker=TLT,NOPE"], 1, "NOPE"),
+    "a window of 0": (["--vary", "c1.window=0,6"], 2, "c1.window = 0: rsi: window must be from 1"),
+    "where a window of 0 came from": (["--vary", "c1.window=0,6"], 2, "Leave it out of --vary c1.window=…."),
+    "a window beside others": (
+        ["--vary", "c1.threshold=1:3:1", "--vary", "c1.window=6,2.5"],
+        2,
+        "c1.window = 2.5: rsi: window must be a whole number",
+    ),
+    "a window as long as the history": (["--vary", "c1.window=5,6,5000"], 1, "(c1.window = 5000)"),
+    "an unknown ticker": (
+        ["--vary", "a1.ticker=TLT,NOPE"],
+        1,
+        "NOPE: given in --vary a1.ticker=…; used at root > then\nChange --vary a1.ticker=…, add their prices",
+    ),
+    "one ticker that is set": (
+        ["--vary", "c1.window=5,6", "--set", "a1.ticker=NOPE"],
+        1,
+        "NOPE: given in --set a1.ticker; used at root > then\nChange --set a1.ticker, add their prices",
+    ),
 }
 
 
@@ -293,6 +310,17 @@ def _raising(error: Exception) -> object:
 
 
 OTHERS = {
+    "no price file": (
+        ["run", "hot.yaml", "--prices", "nofile.parquet", "--out", "x"],
+        1,
+        "made-up prices with --synthetic.",
+    ),
+    "a price file by another name": (
+        ["run", "hot.yaml", "--prices", "price.csv", "--out", "x"],
+        1,
+        "Did you mean prices.parquet?",
+    ),
+    "nothing like a strategy": (["inspect", "bnr.yaml"], 1, "has nothing like it: name the strategy's file."),
     "unknown verb": (["rum"], 2, "Did you mean run?"),
     "no strategy file": (["inspect", "hot.yam"], 1, "there is no such file"),
     "a folder as strategy": (["inspect", "."], 1, "is a folder"),
@@ -416,6 +444,36 @@ def test_ctrl_c_keeps_what_is_done_and_says_how_to_go_on(
         assert (tmp_path / "stopped" / name).read_bytes() == (tmp_path / "whole" / name).read_bytes()
 
 
+@pytest.mark.parametrize(
+    ("where", "moment", "said"),
+    [
+        ("treefolio.sweep.many", "plan_sweep", "Nothing was written; run it again when you like."),
+        ("treefolio.sweep.selection", "conclude", "continue with --resume."),
+        ("treefolio.report", "sweep_page", "continue with --resume."),
+    ],
+)
+def test_ctrl_c_where_no_rows_are_computed_says_what_became_of_the_folder(
+    where: str,
+    moment: str,
+    said: str,
+    strategy: Path,
+    program: Program,
+    prices: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """It does not wait for the end of the plan, of the last files or of the report; what is said works."""
+    arguments = ["sweep", strategy, "--prices", prices, "--vary", "c1.threshold=60:70:1"]
+    with monkeypatch.context() as patch:
+        patch.setattr(f"{where}.{moment}", lambda *_, **__: signal.raise_signal(signal.SIGINT))
+        called = program(*arguments, "--out", tmp_path / "out")
+    refused(called, 130, "stopped")
+    assert called.err.splitlines()[-1].endswith(said)
+    again = ["--resume"] if "--resume" in said else []
+    assert program(*arguments, *again, "--out", tmp_path / "out").status == 0
+    assert (tmp_path / "out" / "report.html").exists()
+
+
 def test_the_programs_own_status() -> None:
     """A misuse of the installed program: status 2, standard output empty, the error on standard error."""
     command = [sys.executable, "-c", "from treefolio.cli import main; raise SystemExit(main())", "rum"]
@@ -431,7 +489,8 @@ def test_work_gives_back_the_signal_handlers() -> None:
     class Planned:
         space = type("Space", (), {"size": 1})()
 
-        def run(self, *_: object, **__: object) -> str:
+        def run(self, *_: object, progress: Callable[[many.Progress], None], **__: object) -> str:
+            progress(many.Progress(done=0, total=1, rate=0.0))
             assert signal.getsignal(signal.SIGINT) is not before
             return "swept"
 

@@ -302,10 +302,24 @@ def test_ill_formed_nodes_are_refused(node: Node, message: str) -> None:
 def test_every_value_of_a_variable_is_checked(
     node: Node, values: tuple[int | float | str, ...], message: str
 ) -> None:
-    """The last value is the wrong one."""
-    with pytest.raises(StrategyError) as caught:
+    """The last value is the wrong one, and named."""
+    with pytest.raises(SpaceError) as caught:
         check(grammar(node), {"v": values})
     assert message in caught.value.message
+    if node.op is not Op.MIX:  # whose weights are wrong together
+        assert caught.value.message.startswith(f"v = {values[1]!r}: ")
+
+
+def test_the_variable_that_is_wrong_is_named_among_others() -> None:
+    """Whatever stands first: it alone, or all when only together they are wrong."""
+    node = Node(Op.READING, (), (Var("name"), "A", Var("window")))
+    with pytest.raises(SpaceError) as caught:
+        check(grammar(node), {"name": ("rsi", "sma"), "window": (10, 0)})
+    assert caught.value.message == "window = 0: rsi: window must be from 1 to 100000, not 0"
+    assert caught.value.hint == ("Leave it out of --vary window=…, or of the values that the strategy lists.")
+    with pytest.raises(SpaceError) as caught:
+        check(grammar(node), {"name": ("rssi", "rsi"), "window": (10, 0)})
+    assert caught.value.message.startswith("name = 'rssi'")
 
 
 def test_a_variable_without_values_is_refused() -> None:

@@ -56,6 +56,21 @@ def test_all_that_is_missing_is_listed_with_its_places() -> None:
     assert "--missing skip" in str(error.hint)
 
 
+def test_a_flag_is_named_before_the_places_to_which_it_brings_a_ticker() -> None:
+    """What came by a flag stands first, and its places are not where the fault is."""
+    needed = {"AAA": ["root > then"], "QQQQ": ["root > else"], "ZZZ": ["root > then", "root > else"]}
+    flags = {"ZZZ": "--vary a1.ticker=…", "SPY": "--set a2.ticker"}
+    with pytest.raises(MissingPrices) as caught:
+        check_tickers(panel_of(SPY=[1.0]), needed, given=flags)
+    assert caught.value.message.splitlines()[1:] == [
+        "  ZZZ: given in --vary a1.ticker=…; used at root > then, root > else",
+        "  AAA: used at root > then",
+        "  QQQQ: used at root > else",
+    ]
+    assert (caught.value.ticker, caught.value.path) == ("ZZZ", None)
+    assert str(caught.value.hint).startswith("Change --vary a1.ticker=…, add their prices, or run")
+
+
 def test_known_tickers_are_offered_too() -> None:
     """A panel of the wanted tickers alone does not know what else the file has."""
     with pytest.raises(MissingPrices) as caught:

@@ -390,6 +390,8 @@ def test_a_missing_open_is_an_error_that_names_it():
     with pytest.raises(RunError) as caught:
         backtest(A, panel, fill="next_open")
     assert (caught.value.ticker, caught.value.session) == ("A", str(panel.sessions[1]))
+    assert "no open" in caught.value.message
+    assert "--fill close" in str(caught.value.hint)
 
 
 def test_missing_prices_are_listed_with_where_they_are_used():

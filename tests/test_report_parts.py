@@ -106,6 +106,10 @@ def test_shortened_text_has_its_length():
         (numerals.short_money(1_500_000.0), "$1.5M"),
         (numerals.short_money(9_500.0), "$9,500"),
         (numerals.short_money(-20_000.0), "−$20k"),
+        (numerals.multiple(0.5), "0.5×"),
+        (numerals.multiple(1_000.0), "1,000×"),
+        (numerals.multiple(100_000.0), "100k×"),
+        (numerals.multiple(1_500_000.0), "1.5M×"),
         (numerals.percent_mark(-0.25, 0.8), "−25%"),
         (numerals.percent_mark(0.0, 0.01), "0.0%"),
         (numerals.plain(0.5), "0.5"),
@@ -183,6 +187,28 @@ def test_log_marks_lie_within_and_are_few(low: float, times: float):
     assert all(low * (1 - 1e-9) <= at <= low * times * (1 + 1e-9) for at in marks)
 
 
+@given(st.floats(0.01, 1e9), st.floats(1.0, 16.0))
+def test_log_marks_are_evenly_spread(low: float, decades: float):
+    """No pair stands close together with an empty stretch behind it."""
+    steps = np.diff(np.log10([at for at, _ in ticks.logarithmic(low, low * 10**decades, str)]))
+    assert len(steps) >= 2
+    assert steps.max() < 2 * steps.min()
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "marks"),
+    [
+        (3e4, 1.1e12, ["$100k", "$1M", "$10M", "$100M", "$1B", "$10B", "$100B", "$1T"]),
+        (3e4, 1.1e13, ["$1M", "$100M", "$10B", "$1T"]),
+        (9e4, 2e8, ["$100k", "$300k", "$1M", "$3M", "$10M", "$30M", "$100M"]),
+        (9e4, 1.1e7, ["$100k", "$200k", "$500k", "$1M", "$2M", "$5M", "$10M"]),
+        (9e4, 1.1e6, ["$100k", "$150k", "$200k", "$300k", "$500k", "$700k", "$1M"]),
+    ],
+)
+def test_a_decade_is_marked_by_how_many_there_are(low: float, high: float, marks: list[str]):
+    assert [label for _, label in ticks.logarithmic(low, high, numerals.short_money)] == marks
+
+
 @pytest.mark.parametrize(
     ("low", "high", "marks"),
     [
@@ -254,7 +280,8 @@ def test_matplotlib_is_imported_to_draw_only_and_pyplot_never():
 
 def test_every_colour_has_a_light_and_a_dark_value_and_the_sheet_names_no_other():
     used = set(re.findall(r"var\(--([a-z0-9-]+)\)", style.SHEET))
-    assert used - {"a"} <= set(style.COLOURS)
+    lengths = set(re.findall(r"@property --([a-z]+)", style.SHEET))
+    assert used - lengths - {"a"} <= set(style.COLOURS)
     assert {f"s{k}" for k in range(style.SERIES)} <= set(style.COLOURS)
     assert all(len(pair) == 2 and all(pair) for pair in style.COLOURS.values())
     assert "url(" not in style.SHEET

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import errno
+import signal
 import stat
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,6 +15,7 @@ import polars as pl
 import pytest
 
 from treefolio.errors import OutputError
+from treefolio.sweep import files
 from treefolio.sweep.files import explained, require_free, whole_folder, write_parquet, write_text
 
 FRAME = pl.DataFrame({"k": range(150_000), "x": np.random.default_rng(1).normal(size=150_000)})
@@ -52,6 +55,27 @@ def test_the_bytes_depend_on_the_rows_alone(tmp_path: Path) -> None:
         found.add((tmp_path / f"out-{k}.parquet").read_bytes())
     assert len(found) == 1
     assert pl.read_parquet(tmp_path / "out-0.parquet").equals(FRAME)
+
+
+def test_who_waits_for_a_parquet_file_hears_ctrl_c_at_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Polars itself, which writes it, hears of it at the end. There is no file then, and none comes later."""
+    released, written = threading.Event(), threading.Event()
+
+    def sink(frame: pl.DataFrame, path: Path) -> None:
+        signal.raise_signal(signal.SIGINT)
+        released.wait()
+        frame.write_parquet(path)
+        written.set()
+
+    monkeypatch.setattr(files, "_sink", sink)
+    with pytest.raises(KeyboardInterrupt):
+        write_parquet(FRAME[:10], tmp_path / "rows.parquet")
+    assert left(tmp_path) == []
+    released.set()
+    written.wait()
+    assert not (tmp_path / "rows.parquet").exists()
 
 
 def test_a_parquet_file_that_does_not_fit_is_not_there(tmp_path: Path) -> None:

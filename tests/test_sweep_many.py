@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import os
 import threading
 from collections.abc import Callable
 from dataclasses import replace
@@ -15,7 +16,7 @@ import pytest
 from sweep_cases import QUESTION, day, market, parsed, planned
 from treefolio.engine.execution import Costs, Execution
 from treefolio.errors import OutputError
-from treefolio.sweep import many
+from treefolio.sweep import many, selection
 from treefolio.sweep.many import Planned, Progress, Stopped
 from treefolio.sweep.rows import scan
 
@@ -28,8 +29,8 @@ def contents(folder: Path) -> dict[str, bytes]:
 
 
 def stop_after(event: threading.Event, reports: int) -> Callable[[Progress], None]:
-    """A progress callback that sets the event at its n-th report."""
-    count = iter(range(reports - 1, -1, -1))
+    """A progress callback that sets the event at its n-th report of rows; its first is of none."""
+    count = iter(range(reports, -1, -1))
 
     def report(_: Progress) -> None:
         if next(count, 1) == 0:
@@ -134,18 +135,50 @@ def test_a_stopped_sweep_is_continued(
     )
 
 
-def test_a_sweep_that_is_stopped_before_its_first_row_is_continued(
-    sweep: Planned, expected: dict[str, bytes], tmp_path: Path
+@pytest.mark.parametrize("again", [False, True])
+def test_a_sweep_that_is_stopped_before_its_first_row_gives_its_folder_back(
+    again: bool, sweep: Planned, expected: dict[str, bytes], tmp_path: Path
 ) -> None:
-    """And ``resume`` of what was never begun begins it."""
+    """The same command works again, and so does ``resume`` of what was never begun."""
     stop = threading.Event()
     stop.set()
-    with pytest.raises(Stopped, match="stopped after 0 of 400"):
+    with pytest.raises(Stopped, match="stopped after 0 of 400") as caught:
         sweep.run(tmp_path / "out", stop=stop, resume=True)
-    with pytest.raises(OutputError, match="holds no rows"):
-        scan(tmp_path / "out")
-    sweep.run(tmp_path / "out", resume=True)
+    assert f"{tmp_path / 'out'} is free again" in str(caught.value.hint)
+    assert list((tmp_path / "out").iterdir()) == []
+    sweep.run(tmp_path / "out", resume=again)
     assert contents(tmp_path / "out") == expected
+
+
+@pytest.mark.usefixtures("small_ranges")
+def test_a_resumed_sweep_that_is_stopped_at_once_keeps_what_was_there(
+    sweep: Planned, expected: dict[str, bytes], tmp_path: Path
+) -> None:
+    """Its first report says how far it was."""
+    folder, stop, told = tmp_path / "out", threading.Event(), list[Progress]()
+    with pytest.raises(Stopped):
+        sweep.run(folder, progress=stop_after(stop, 2), stop=stop)
+    with pytest.raises(Stopped, match="stopped after 60 of 400") as caught:
+        sweep.run(folder, progress=told.append, stop=stop, resume=True)
+    assert "--resume" in str(caught.value.hint)
+    assert [(at.done, at.total, at.rate) for at in told] == [(60, 400, 0.0)]
+    sweep.run(folder, resume=True)
+    assert contents(folder) == expected
+
+
+def test_a_sweep_begins_without_taking_the_memory_of_all_its_rows() -> None:
+    """Filling some GB before the first row took half a minute, in which no stop was heard."""
+    statm = Path("/proc/self/statm")
+    if not statm.exists():
+        pytest.skip("only Linux says what memory is really there")
+
+    def resident() -> int:
+        return int(statm.read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+
+    before = resident()
+    gathered = selection.Gathered(2_000_000, 1_000)
+    assert gathered.sums.nbytes + gathered.squares.nbytes == 512_000_000
+    assert resident() - before < 100_000_000
 
 
 @pytest.mark.usefixtures("small_ranges")
@@ -219,8 +252,9 @@ def test_a_stopped_sweep_in_memory_keeps_nothing_and_says_so(sweep: Planned) -> 
 def test_an_error_of_the_progress_callback_ends_the_sweep(sweep: Planned, tmp_path: Path) -> None:
     """It is passed on; what is done is kept and can be continued."""
 
-    def fail(_: Progress) -> None:
-        raise KeyboardInterrupt
+    def fail(at: Progress) -> None:
+        if at.done:
+            raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
         sweep.run(tmp_path / "out", threads=2, progress=fail)

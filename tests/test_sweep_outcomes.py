@@ -99,6 +99,61 @@ def test_a_sweep_has_one_start() -> None:
         assert {key: row[key] for key in METRICS} == dict(alone.metrics)
 
 
+TOO_LONG: dict[str, tuple[dict[str, list[Value]], str, str]] = {
+    "a window": (
+        {"n": [5, 500, 20, 300]},
+        "rsi(A, 500) needs a longer history (n = 500)",
+        (
+            "Leave n = 500, 300 out, or add --latest-start {20}, which skips the combinations that need a "
+            "later start."
+        ),
+    ),
+    "two together": (
+        {"n": [5, 20], "m": [100, 190]},
+        "a condition for 190 sessions needs a longer history (m = 190)",
+        "Add --latest-start {194}, which skips the combinations that need a later start.",
+    ),
+    "all": (
+        {"n": [500, 300]},
+        "rsi(A, 500) needs a longer history (n = 500)",
+        "Use prices with more history, a later --end, or --missing skip with a --start.",
+    ),
+    "what looks back on a branch": (
+        {"r": [5, 300]},
+        "rsi(300) of a branch needs a longer history (r = 300)",
+        "Leave r = 300 out, or add --latest-start {5}, which skips the combinations that need a later start.",
+    ),
+}
+LONG = parsed("""
+    name: L
+    variables: {n: {default: 5, values: [5]}, m: {default: 1, values: [1]}, r: {default: 2, values: [2]}}
+    tree:
+      if: rsi(A, $n) > 50 for $m sessions
+      then: A
+      else: {filter: top 1 by rsi($r), of: [[B, D], [A, C]]}
+    """)
+
+
+@pytest.mark.parametrize("case", TOO_LONG)
+def test_a_start_beyond_the_prices_says_what_sets_it_and_how_to_go_without(case: str) -> None:
+    """The indicator, the variable with its value, and the latest start that the other rows need."""
+    vary, said, hint = TOO_LONG[case]
+    with pytest.raises(WindowError) as caught:
+        planned(LONG, vary=vary)
+    panel = QUESTION.panel
+    last = panel.sessions[-1]
+    assert caught.value.message == (
+        f"the strategy does not have all its values by {last}, the end of the prices: {said}"
+    )
+    assert caught.value.hint == hint.format(*map(str, panel.sessions))
+
+
+def test_the_latest_start_that_the_hint_names_gives_rows() -> None:
+    """Of what cannot start, each is a row with its reason."""
+    rows = planned(LONG, vary={"n": [5, 500, 20]}, latest_start=day(QUESTION.panel, 20)).run().rows.collect()
+    assert rows["status"].to_list() == ["ok", "skipped", "ok"]
+
+
 def test_a_combination_that_starts_too_late_is_skipped() -> None:
     """The others start as early as they can, and are what they are without it."""
     panel = QUESTION.panel

@@ -9,9 +9,10 @@ from pathlib import Path
 import pytest
 
 from sweep_cases import QUESTION, STRATEGY, market, parsed, planned
+from treefolio.engine.window import given
 from treefolio.errors import FormatError, OutputError, SpaceError
 from treefolio.sweep import manifest as manifests
-from treefolio.sweep.assignments import Sample
+from treefolio.sweep.assignments import Sample, open_selection
 from treefolio.sweep.many import Planned
 from treefolio.sweep.space import Value
 
@@ -137,6 +138,18 @@ def test_a_handle_that_no_longer_exists() -> None:
         planned(now, vary={"c2.window": [5, 6]})
     assert "c2.window" in caught.value.message
     assert "c1.window" in str(caught.value.hint)
+
+
+TICKERS = parsed("{name: T, variables: {fund: [A, E]}, tree: [$fund, A, {if: 'rsi(F, 5) > 50', then: B}]}")
+
+
+def test_what_the_strategy_names_itself_is_put_down_to_no_flag() -> None:
+    """A ticker in its tree, or among the values that it lists; only what is nowhere there is."""
+    opened, space = open_selection(TICKERS, {"fund": "A,E,F,G", "a2.ticker": "B,H"}, {}, None)
+    axes = {**space.axes, **{name: (value,) for name, value in space.fixed.items()}}
+    assert given(opened, axes) == {"G": "--vary fund=…", "H": "--vary a2.ticker=…"}
+    opened, space = open_selection(TICKERS, {"fund": "A,E"}, {"a2.ticker": "H"}, None)
+    assert given(opened, {**space.axes, "a2.ticker": ("H",)}) == {"H": "--set a2.ticker"}
 
 
 OTHERS: dict[str, tuple[Callable[[], Planned], str]] = {

@@ -26,7 +26,8 @@ A message says what is wrong; the fields say where; `hint` says what to do. Test
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from pathlib import Path
 
 
 class TreefolioError(Exception):
@@ -70,7 +71,7 @@ class TreefolioError(Exception):
         head = f"{place}: {self.message}" if place else self.message
         lines = [head]
         if self.path:
-            lines.append(f"  at {self.path}")
+            lines.append(f"  at {short_path(self.path)}")
         if self.hint:
             lines.append(self.hint)
         return "\n".join(lines)
@@ -171,11 +172,51 @@ class VaultError(JobError):
     """The keys that encrypt secrets are not there, are open to others, or do not fit."""
 
 
+LONGEST_PATH = 120
+"""Characters of a path that are read by people; what is for programs has the whole."""
+
+
+def short_path(path: str) -> str:
+    """A place in a tree with its first and last parts, and … for what is between when it is long."""
+    if len(path) <= LONGEST_PATH:
+        return path
+    parts: list[str] = []
+    for piece in path.split(" > "):
+        if parts and parts[-1].count('"') % 2:  # inside the name of a group
+            parts[-1] += f" > {piece}"
+        else:
+            parts.append(piece)
+    head, tail = [parts[0]], [parts[-1]] if len(parts) > 1 else []
+    rest = parts[1:-1]
+    for near, take, most in ((head, 0, 2 * LONGEST_PATH // 5), (tail, -1, 3 * LONGEST_PATH // 5)):
+        while rest and len(" > ".join([*near, rest[take]])) <= most:
+            near.append(rest.pop(take))
+    return " > ".join([*head, *(["…"] if rest else []), *reversed(tail)])
+
+
 def did_you_mean(word: str, known: Iterable[str]) -> str | None:
     """A sentence that offers the nearest known words, or None when nothing is near."""
     known = list(known)
     by_folded = {name.casefold(): name for name in known}
     near = difflib.get_close_matches(word.casefold(), by_folded, n=3, cutoff=0.6)
-    if not near:
+    return _offer([by_folded[name] for name in near])
+
+
+def did_you_mean_file(path: Path) -> str | None:
+    """A sentence that offers the files beside it whose names are nearest, or None when none is near.
+
+    Names are compared without their endings, which say nothing: those of all strategies are the same.
+    """
+    try:
+        beside = sorted(path.parent.iterdir())
+    except OSError:
         return None
-    return "Did you mean " + " or ".join(by_folded[name] for name in near) + "?"
+    by_stem: dict[str, list[str]] = {}
+    for each in beside:
+        by_stem.setdefault(each.stem.casefold(), []).append(each.name)
+    near = difflib.get_close_matches(path.stem.casefold(), by_stem, n=3, cutoff=0.6)
+    return _offer([name for stem in near for name in by_stem[stem]])
+
+
+def _offer(names: Sequence[str]) -> str | None:
+    return f"Did you mean {' or '.join(names[:3])}?" if names else None

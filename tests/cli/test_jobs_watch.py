@@ -28,7 +28,7 @@ def job(**changed: object) -> dict[str, object]:
         ({"eta_seconds": None, "workers": 2, "parallelism": 1.9}, "running, 1,510 a second on 2 workers"),
         (
             {"eta_seconds": None, "workers": 4, "parallelism": 1.3},
-            "running, 1,510 a second on 4 workers, only 1.3 chunks at once",
+            "running, 1,510 a second on 4 workers",
         ),
         (
             {"job": job(state="queued"), "rate": None, "eta_seconds": None, "position": 3, "queue": 1_200},

@@ -16,7 +16,6 @@ import pytest
 
 from cli_samples import PLAIN, STRATEGY, Called, Program, done, write_prices, write_strategy
 from treefolio.cli import progress
-from treefolio.cli import walkforward as verb
 from treefolio.sweep.many import Progress
 from treefolio.sweep.walkforward import search
 
@@ -188,7 +187,7 @@ def test_ctrl_c_leaves_nothing(
         del total
         yield lambda at: os.kill(os.getpid(), signal.SIGINT) if at.done == 1 else None
 
-    monkeypatch.setattr(verb, "bar", bar)
+    monkeypatch.setattr(progress, "bar", bar)
     flags = [*ROLL, "--threads", "1", "--out", tmp_path / "walk"]
     called = program("walkforward", strategy, "--prices", prices, *flags)
     assert called.status == 130
@@ -199,12 +198,28 @@ def test_ctrl_c_leaves_nothing(
 def test_a_second_ctrl_c_does_not_wait() -> None:
     """The first sets the event; what was there before is put back at the end."""
     before = signal.getsignal(signal.SIGINT)
-    with progress.stoppable() as stop:
+    with progress.stoppable(2) as (told, stop):
+        told(Progress(done=0, total=2, rate=0.0))
         signal.raise_signal(signal.SIGINT)
         assert stop.is_set()
+        told(Progress(done=1, total=2, rate=1.0))
         with pytest.raises(KeyboardInterrupt):
             signal.raise_signal(signal.SIGINT)
     assert signal.getsignal(signal.SIGINT) is before
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("done", [(), (0, 1, 2)])
+def test_where_no_rows_are_computed_a_stop_does_not_wait(
+    number: signal.Signals, done: tuple[int, ...]
+) -> None:
+    """Before the first and after the last nobody looks at the event."""
+    with progress.stoppable(2) as (told, stop):
+        for count in done:
+            told(Progress(done=count, total=2, rate=1.0))
+        with pytest.raises(KeyboardInterrupt):
+            signal.raise_signal(number)
+        assert not stop.is_set()
 
 
 def test_a_change_of_winner_without_its_costs_is_said(

@@ -148,7 +148,7 @@ def test_a_full_database(
             query = "select count(*) from chunks where job = :job and work = :work and state = 'taken'"
             until(lambda: asked(store, query, job=job, work=work), "a chunk that has no room")
             log = tmp_path / "worker-0.log"
-            until(lambda: "a result waits for the database" in log.read_text(encoding="utf-8"), "word of it")
+            until(lambda: "waits for the database" in log.read_text(encoding="utf-8"), "word of it")
             assert asked(store, f"select count(*) from {table} where job = :job", job=job) == 0
         whole(store, job, expected)
     assert asked(store, "select sum(failures + lost) from chunks where job = :job", job=job) == 0

@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from uuid import UUID, uuid4
 
 import pytest
-from jobs_cases import OWNER, blocked, newcomer, sweep, until
+from jobs_cases import OWNER, ROWS, blocked, newcomer, sweep, until
 from sqlalchemy import text
 
 from treefolio.errors import NoSuchJob, Refused
@@ -64,7 +64,7 @@ def planned(store: Store, bench: Bench, snapshot: str, ranges: int = 4, owner: s
 def test_a_job_from_end_to_end(store: Store, bench: Bench, snapshot: str) -> None:
     """Plan, ranges, end; counts and milestones say how far it is."""
     job = store.submit(OWNER, sweep(snapshot))
-    assert (job.state, job.kind, job.name, job.rows_total) == (State.QUEUED, "sweep", "Interrupted", None)
+    assert (job.state, job.kind, job.name, job.rows_total) == (State.QUEUED, "sweep", "Interrupted", ROWS)
     worker = enter(bench)
     plan = take(store, bench, worker)
     assert plan.work is Work.PLAN

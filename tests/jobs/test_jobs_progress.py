@@ -97,3 +97,31 @@ def test_a_paused_job_has_no_end_in_sight(store: Store, bench: Bench, job: Job) 
     assert 0 < low <= middle <= high
     assert store.ask(OWNER, job.id, Event.PAUSE).state is State.PAUSED
     assert progress(store, job).eta_seconds is None
+
+
+@pytest.mark.parametrize(
+    ("under_way", "rate"),
+    [
+        ([(0, 1), (1, 2)], 20 / 2),
+        ([(0, 2), (1, 3)], 20 / 3),
+        ([(0, 4), (1, 2), (4, 5)], 30 / 5),
+        ([(0, 1), (2, 3), (4, 5)], 30 / 5),
+        ([(0, 1), (1, 2), (62, 63)], 30 / 3),
+        ([(62, 64), (0, 1), (1, 2), (63, 64)], 40 / 4),
+    ],
+)
+def test_a_pause_is_not_in_the_rate(
+    store: Store, bench: Bench, job: Job, under_way: list[tuple[int, int]], rate: float
+) -> None:
+    """Nor the night in which the service was down; the turns of others between two ranges are."""
+    worker = bench.enter("tower", 11, "1.0")
+    moved = (
+        "update chunks set begun_at = timestamptz 'epoch' + make_interval(secs => :begun),"
+        " finished_at = timestamptz 'epoch' + make_interval(secs => :finished), seconds = :finished - :begun"
+        " where work = 'rows' and number = :number"
+    )
+    for number, (begun, finished) in enumerate(under_way):
+        assert bench.finish_rows(claimed(bench, worker, job, number=number), b"rows", 1.0)
+        with store.engine.begin() as connection:
+            connection.execute(text(moved), {"begun": begun, "finished": finished, "number": number})
+    assert progress(store, job).rate == pytest.approx(rate)

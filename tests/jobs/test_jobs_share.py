@@ -14,11 +14,12 @@ from uuid import UUID
 
 import pytest
 from floor import HANDS, RANGES, Floor, planned
-from jobs_cases import OWNER, newcomer, sweep, until, url_of, workers
+from jobs_cases import OWNER, ROWS, newcomer, sweep, until, url_of, workers
 from sqlalchemy import text
 
 from treefolio.jobs.ledger.records import Work
 from treefolio.jobs.ledger.store import Store
+from treefolio.jobs.requests import Asked, RunRequest
 from treefolio.jobs.states import ENDED, State
 
 WEIGHTS = {"eve": 1.0, "bob": 1.0, "zoe": 2.0}
@@ -171,11 +172,43 @@ def test_when_a_job_will_probably_begin(store: Store, snapshot: str, tmp_path: P
     for _ in range(10):
         floor.step()
     mine = store.submit(OWNER, sweep(snapshot)).id
-    hers = store.submit(OWNER, sweep(snapshot)).id
-    first, second = (store.progress(OWNER, job) for job in (mine, hers))
+    newcomer(store, "eve", snapshot)
+    hers = store.submit("eve", sweep(snapshot)).id
+    first, second = store.progress(OWNER, mine), store.progress("eve", hers)
     assert first.starts_in_seconds is not None
     assert second.starts_in_seconds is not None
     assert 0 <= first.starts_in_seconds < second.starts_in_seconds <= 30 * 0.1 / 2
+
+
+@pytest.mark.parametrize("most", [10, 1])
+def test_sweeps_before_it_that_are_not_cut_yet(
+    store: Store, snapshot: str, tmp_path: Path, most: int
+) -> None:
+    """Count with all rows that they will have, as ranges of late; also those that are held."""
+    store.settings = store.settings.model_copy(update={"limit_running": {"free": most}})
+    floor = Floor(store, tmp_path, hands=1)
+    planned(floor, OWNER, snapshot, 30)
+    for _ in range(10):
+        floor.step()
+    second, third = (store.submit(OWNER, sweep(snapshot)).id for _ in "ab")
+    run = store.submit(OWNER, RunRequest(strategy="tree: [SPY]\n", asked=Asked(snapshot=snapshot))).id
+    assert store.get(OWNER, third).held is (most == 1)
+    found = {job: store.progress(OWNER, job).starts_in_seconds for job in (second, third, run)}
+    assert found[run] == 0
+    of_the_first = 20 * 0.1
+    assert found[second] == pytest.approx(of_the_first, abs=0.25)
+    assert found[third] == pytest.approx(of_the_first + ROWS * 0.1, abs=0.25)
+
+
+def test_nothing_is_known_of_what_was_never_seen(store: Store, snapshot: str, tmp_path: Path) -> None:
+    """While no range was computed, nobody can say how long one takes."""
+    floor = Floor(store, tmp_path, hands=1)
+    jobs = [store.submit(OWNER, sweep(snapshot)).id for _ in "ab"]
+    chunk = floor.claim(floor.hands[0])
+    assert chunk is not None
+    assert store.progress(OWNER, jobs[1]).starts_in_seconds is None
+    assert floor.finish(chunk)
+    assert store.get(OWNER, jobs[1]).rows_total == ROWS
 
 
 def test_with_workers(store: Store, snapshot: str, tmp_path: Path) -> None:

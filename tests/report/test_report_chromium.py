@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import json
 import re
-import shutil
 import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 from report_cases import TREE, market, parsed, result_of
 
+from browser_samples import BROWSER, FLAGS, Browser, browsing
 from test_report_pages import HOSTILE, check_inert
 from treefolio.engine.compiled import Question
 from treefolio.report import SweepSummary, compare_page, run_page, sweep_page, walk_page
@@ -20,21 +22,6 @@ from treefolio.sweep.lengths import Length
 from treefolio.sweep.many import Planned, plan_sweep
 from treefolio.sweep.walkforward.folds import Combinatorial, Rolling, Scheme
 from treefolio.sweep.walkforward.plan import plan_walk
-
-BROWSER = next(filter(None, map(shutil.which, ("chromium", "google-chrome", "chromium-browser"))), None)
-FLAGS = (
-    "--headless",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--hide-scrollbars",
-    "--enable-logging=stderr",
-    "--v=0",
-)
 
 pytestmark = pytest.mark.skipif(BROWSER is None, reason="needs Chromium or Chrome in the PATH")
 
@@ -150,3 +137,53 @@ def test_nothing_is_wider_than_the_window(name: str, width: int, tmp_path: Path)
     found = re.search(r"reach (\d+) of (\d+)", document)
     assert found is not None
     assert int(found[1]) <= int(found[2])
+
+
+@contextmanager
+def shown(page: str, width: int, folder: Path) -> Iterator[Browser]:
+    """The page in a window of this width."""
+    (folder / "page.html").write_text(page, encoding="utf-8")
+    with browsing(folder / "profile") as browser:
+        browser.call(
+            "Emulation.setDeviceMetricsOverride", width=width, height=900, deviceScaleFactor=1, mobile=False
+        )
+        browser.open((folder / "page.html").as_uri(), "document.querySelector('footer')")
+        yield browser
+
+
+PARTS = "[...document.querySelectorAll('.scroll,figure>div')]"
+CUT = "e.scrollWidth > e.clientWidth"
+FADED = "parseFloat(getComputedStyle(e).getPropertyValue('--after')) > 1"
+
+
+@pytest.mark.parametrize("name", ["run", "sweep", "walk-forward"])
+def test_what_is_cut_off_fades_there(name: str, tmp_path: Path):
+    """And what is not is whole: at 500 pixels some parts reach beyond the window and some do not."""
+    with shown(PAGES[name](), 500, tmp_path) as browser:
+        assert browser.js(f"{PARTS}.some(e => {CUT}) && {PARTS}.some(e => !({CUT}))")
+        browser.until(f"{PARTS}.every(e => ({CUT}) === ({FADED}))")
+        browser.js(f"{PARTS}.forEach(e => e.scrollLeft = 9999)")
+        browser.until(f"{PARTS}.every(e => !({FADED}))")
+
+
+LONG_NAMES = """
+name: Long names
+variables: {first_threshold: 45:76:10, second_threshold: 20:40:10, c1_right_window: 2:6:2}
+tree:
+  if: "rsi(A, $c1_right_window) > $first_threshold"
+  then: B
+  else: {if: "rsi(B, 5) < $second_threshold", then: C, else: D}
+"""
+
+
+def test_the_folds_of_three_variables_fit_on_a_page(tmp_path: Path):
+    """No column is cut off where the window has room for the whole page."""
+    strategy = parsed(LONG_NAMES)
+    plan = plan_walk(plan_sweep(strategy, Question(panel=market(sessions=400), benchmark="B")), ROLLING)
+    result = plan.run()
+    page = walk_page(result, whole_sample(plan, result))
+    with shown(page, 1200, tmp_path) as browser:
+        reach, room = browser.js(
+            "(e => [e.scrollWidth, e.clientWidth])(document.querySelector('#folds .scroll'))"
+        )
+    assert 900 < reach <= room

@@ -135,6 +135,15 @@ def test_paths_have_their_quantiles():
     assert line[1:6] == [shown(METRICS["sharpe"], float(value)) for value in found]
 
 
+@pytest.mark.parametrize(("end", "said"), [(1.2345, "1.23"), (208_912.3, "208,912")])
+def test_what_1_becomes_is_written_out(end: float, said: str):
+    """However much it is, short of a billion."""
+    plan = planned()
+    result = plan.run()
+    grown = result.curve.with_columns(value=end, benchmark=0.5)
+    assert f"1 becomes {said}, there 0.50." in walk_page(replace(result, curve=grown))
+
+
 def test_without_a_benchmark_none_is_drawn():
     _, text = walked(planned(benchmark=None))
     page = check_inert(text)

@@ -46,6 +46,27 @@ def test_a_tier_that_is_none(admin: Person) -> None:
     assert "free, paid" in answer.json()["hint"]
 
 
+def test_the_tier_of_a_new_user(
+    here: House, admin: Person, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Administrators are paid for, the first one too, unless another tier is named; where there is none such,
+    they have everybody's."""
+    monkeypatch.setenv("TREEFOLIO_DATABASE_URL", here.database)
+    program = Program(capsys)
+    for name, *flags in (("t1",), ("t2", "--administrator"), ("t3", "--administrator", "--tier", "free")):
+        assert program("users", "add", name, *flags).status == 0
+    for body in ({"name": "t4"}, {"name": "t5", "administrator": True}):
+        assert admin.post("/users", body).status_code == 201
+    tiers = {each.name: each.tier for each in here.accounts.users()}
+    expected = {"admin": "paid", "t1": "free", "t2": "paid", "t3": "free", "t4": "free", "t5": "paid"}
+    assert {name: tiers[name] for name in expected} == expected
+    here.accounts.tiers, before = ("free", "gold"), here.accounts.tiers
+    assert here.accounts.enter("t6", administrator=True).tier == "free"
+    here.accounts.tiers = before
+    for name in (*list(expected)[1:], "t6"):
+        here.accounts.change(here.accounts.named(name).id, administrator=False)
+
+
 def test_users_are_listed_and_changed(here: House, admin: Person) -> None:
     """By an administrator alone, in person."""
     bob = admin.invited(here.browser(), "bob", tier="paid")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
@@ -125,6 +126,31 @@ def test_what_a_schedule_needs(ann: httpx.Client, client: Client, panel: Panel) 
     assert ann.get("/schedules").json() == {"schedules": []}
 
 
+def test_a_schedule_without_keys(
+    ann: httpx.Client, client: Client, panel: Panel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Is made, and it is said at once that it will fail; not when its owner or the environment has keys."""
+    for name in ("APCA_API_KEY_ID", "APCA_API_SECRET_KEY", "MASSIVE_API_KEY"):
+        monkeypatch.delenv(name, raising=False)
+    job = client.submit(sweep(panel), panel).id
+
+    def note(source: str, name: str) -> str:
+        answer = scheduled(ann, job, fetch={"source": source}, name=name)
+        assert answer.status_code == 201, answer.text
+        return answer.json()["note"] or ""
+
+    assert note("synthetic", "a") == ""
+    assert "no keys at alpaca" in note("alpaca", "b")
+    ann.put("/keys/alpaca", json={"key_id": "PKTESTTESTTEST01WXYZ", "secret": "s3cr3t-of-alpaca-0123456789"})
+    for each in ann.get("/schedules").json()["schedules"]:
+        assert each["note"] is None
+        ann.delete(f"/schedules/{each['id']}")
+    assert note("alpaca", "c") == ""
+    assert "no keys at massive" in note("massive", "d")
+    monkeypatch.setenv("MASSIVE_API_KEY", "m4ssive-0123456789")
+    assert note("massive", "e") == ""
+
+
 def test_what_users_may_schedule(ann: httpx.Client) -> None:
     """Warming their own strategies' prices; what changes the prices of all is an administrator's."""
     warm = {"request": requests.to_json(WarmRequest(source="alpaca")), "at": "20:15"}
@@ -178,6 +204,9 @@ def test_limits(service: Answering, client: Client, ann: httpx.Client, panel: Pa
         assert client.submit(sweep(panel), panel).held
         body = requests.to_json(sweep(panel, "60:90:1"))
         said = refused(ann.post("/jobs", json=body), 403, "limit_combinations")
+        assert re.search(
+            r"`treefolio users tier ann-\w+ paid`, or TREEFOLIO_LIMIT_COMBINATIONS\.", said["hint"]
+        )
         assert "31" in said["message"]
         assert "30" in said["message"]
         answer = ann.post("/jobs", json=requests.to_json(sweep(panel)))
@@ -253,6 +282,7 @@ def test_verbs(
 ) -> None:
     """schedule, schedules, unschedule, usage, remove, raise."""
     monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("MASSIVE_API_KEY", raising=False)
     monkeypatch.setenv("TREEFOLIO_URL", service.origin)
     secret = ann.post("/tokens", json={"name": "cli", "scopes": ["read", "write"]}).json()["secret"]
     monkeypatch.setenv("TREEFOLIO_TOKEN", secret)
@@ -267,6 +297,9 @@ def test_verbs(
     assert (made.status, made.err) == (0, ""), made.err
     assert made.out.startswith("night is due 20")
     assert made.out.endswith("18:30 New York\n")
+    keyless = program("jobs", "schedule", job, "--at", "19:30", "--source", "massive", "--name", "noon")
+    assert "Note: you have no keys at massive" in keyless.out
+    assert program("jobs", "unschedule", "noon").status == 0
     assert "night" in program("jobs", "schedules").out
     listed = json.loads(program("jobs", "schedules", "--json").out)["schedules"]
     assert [each["at"] for each in listed] == ["18:30"]

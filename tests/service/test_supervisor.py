@@ -13,6 +13,7 @@ import psutil
 import pytest
 
 from service_samples import wait_for
+from treefolio.cli.log import lines
 from treefolio.service.supervisor import Command, Supervisor
 
 WAITS = "import sys; sys.stdin.read()"
@@ -56,8 +57,20 @@ def pid(supervisor: Supervisor, name: str) -> int | None:
     return None if process is None else process.pid
 
 
-def test_what_is_killed_is_started_again(supervisor: Supervisor) -> None:
-    """As often as it takes; it stays in the group of its parent."""
+def test_what_is_killed_is_started_again(
+    supervisor: Supervisor, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As often as it takes; it stays in the group of its parent. Each time it is said what, and how."""
+    monkeypatch.delenv("TREEFOLIO_LOG", raising=False)
+    with lines():
+        seen = killed(supervisor)
+        wait_for(lambda: pid(supervisor, "it") not in (None, *seen), "the last start")
+    said = ["Warning: it ended, killed by signal 9, and is started again"]
+    assert capsys.readouterr().err.splitlines() == said * 3
+
+
+def killed(supervisor: Supervisor) -> set[int]:
+    """Kills a process three times; returns the numbers that it had."""
     supervisor.call(lambda: supervisor.keep(command("it", WAITS)))
     seen = set()
     for _ in range(3):
@@ -66,6 +79,7 @@ def test_what_is_killed_is_started_again(supervisor: Supervisor) -> None:
         seen.add(number)
         os.kill(number, 9)
     assert len(seen) == 3
+    return seen
 
 
 def test_what_ends_at_once_is_started_ever_more_slowly(supervisor: Supervisor, tmp_path: Path) -> None:

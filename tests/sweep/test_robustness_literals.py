@@ -12,6 +12,7 @@ from robustness_cases import PLANTED, planted, ran
 from sweep_cases import QUESTION, market, parsed
 from treefolio.engine.compiled import Question
 from treefolio.engine.execution import Costs, Execution
+from treefolio.report.robustness_literals import literals_section
 from treefolio.sweep.ask import opened
 from treefolio.sweep.robustness import literals
 from treefolio.sweep.robustness.fragility import Literals, Moved, judged, table
@@ -54,6 +55,15 @@ def test_a_number_without_effect_is_dead(cliff: Literals):
     assert [each.ladder.id for each in cliff.dead] == ["c2.threshold"]
     assert cliff.found[-1].dead
     assert cliff.found[-1].drop == cliff.found[-1].cliff == 0.0
+
+
+def test_one_is_not_many_on_the_page(cliff: Literals):
+    """Of cliffs and of the dead."""
+    one, two = literals_section(cliff), literals_section(replace(cliff, found=cliff.found * 2))
+    assert "1 cliff<" in one
+    assert "2 cliffs, the steepest first" in two
+    assert "1 dead number: moving it changes nothing" in one
+    assert "2 dead numbers: moving them changes nothing" in two
 
 
 def test_the_files_have_a_row_for_each_step(cliff: Literals):

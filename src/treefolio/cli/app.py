@@ -26,6 +26,8 @@ from treefolio.cli import (
     keys,
     lists,
     log,
+    offered,
+    open_,
     restore,
     reveal,
     robustness,
@@ -40,8 +42,22 @@ from treefolio.cli import (
     worker,
 )
 
-VERBS = (run, sweep, walkforward, reveal, robustness, inspect, convert, explain, check, compare, top, demo)
-"""Each module has a function `verb`; its name is the module's."""
+VERBS = (
+    run,
+    sweep,
+    walkforward,
+    reveal,
+    robustness,
+    inspect,
+    convert,
+    explain,
+    check,
+    compare,
+    top,
+    open_,
+    demo,
+)
+"""Each module has a function `verb`; its name is the module's, without what keeps it from Python's own."""
 HOUSE = (serve, worker, doctor, backup, restore)
 """Verbs of who runs a service; docs/service.md has them."""
 
@@ -54,7 +70,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 for module in (*VERBS, *HOUSE):
-    app.command(module.__name__.rpartition(".")[2])(module.verb)
+    app.command(module.__name__.rpartition(".")[2].rstrip("_"))(module.verb)
 app.command("answer", hidden=True)(answer.verb)
 app.add_typer(data.app, name="data")
 app.add_typer(jobs.app, name="jobs")
@@ -90,13 +106,14 @@ def start(arguments: Sequence[str] | None = None) -> int:
     try:
         with log.lines():
             asked.begin()
+            offered.begin()
             found = command.main(given or ["--help"], prog_name="treefolio", standalone_mode=False)
         sys.stdout.flush()
     except BrokenPipeError:
         _forget_output()
         return fail.FAILED
     except (Exception, KeyboardInterrupt) as error:
-        return fail.tell(error)
+        return fail.tell(error, command, given)
     if found == fail.STOPPED:
         return fail.tell(KeyboardInterrupt())
     return found if given and isinstance(found, int) else (0 if given else fail.MISUSE)

@@ -112,16 +112,19 @@ def supply(flags: Prices) -> Supply:
     )
 
 
-def keep_snapshot(supplied: Supplied) -> None:
+def keep_snapshot(supplied: Supplied, end: dt.date | None = None) -> None:
     """Pins the prices under their hash, so that ``--snapshot HASH`` repeats what is done with them.
 
-    A folder that cannot be written is said, and nothing more: the result does not need it.
+    A result that ends before them, on ``end``, has the hash of those up to there; they are pinned, too. A
+    folder that cannot be written is said, and nothing more: the result does not need it.
     """
+    from treefolio.engine.window import until  # noqa: PLC0415 - heavy
     from treefolio.market.snapshots import keep  # noqa: PLC0415 - heavy
     from treefolio.settings import home  # noqa: PLC0415 - with the others
 
     try:
-        keep(supplied.panel, home())
+        for panel in (supplied.panel, until(supplied.panel, end)):
+            keep(panel, home())
     except OutputError as error:
         show.tell(f"The prices were not kept as a snapshot: {error.message}.")
 

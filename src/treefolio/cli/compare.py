@@ -7,7 +7,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
-from rich.markup import escape
 from typer import Argument
 
 from treefolio.cli import show
@@ -134,7 +133,7 @@ def _summarise(comparison: Comparison) -> None:
     ]
     with_first = ["–" if value != value else f"{value:.2f}" for value in comparison.correlations[0].tolist()]
     lines.append([f"Correlation with {names[0]}", *with_first])
-    show.plain_table(["", *map(escape, names)], lines)
+    show.plain_table(["", *names], lines)
     rows = [
         [f"{names[each.a]} less {names[each.b]}", *_said(each.mean, 100, "%"), *_said(each.sharpe, 1, "")]
         for each in comparison.differences

@@ -6,9 +6,12 @@ import os
 import re
 import sys
 import traceback
+from collections.abc import Sequence
+from typing import Any
 
 import typer
 
+from treefolio.cli import offered
 from treefolio.errors import (
     FormatError,
     LimitError,
@@ -42,16 +45,18 @@ class Halted(TreefolioError):  # noqa: N818 - it is what happened, not a fault
     """The user stopped it, and something that can be gone on with was kept."""
 
 
-def tell(error: BaseException) -> int:
-    """Prints the error; returns the exit status that goes with it."""
+def tell(error: BaseException, command: Any = None, given: Sequence[str] = ()) -> int:
+    """Prints the error of a command with these words; returns the exit status that goes with it."""
     if isinstance(error, KeyboardInterrupt | typer.Abort):
         return say("stopped", "What is complete is kept; run it again when you like.", STOPPED)
     if isinstance(error, TreefolioError):
-        status = STOPPED if isinstance(error, Halted) else MISUSE if isinstance(error, _MISUSES) else FAILED
+        error.hint = offered.hint_of(error)
         remedy = next(text for kind, text in _REMEDIES if isinstance(error, kind))
-        return say(str(error), None if error.hint else remedy, status)
+        return say(str(error), None if error.hint else remedy, _status(error))
     if hasattr(error, "format_message"):  # of typer's parser, whose classes are private in some versions
-        return say(_OFFERS.sub("", error.format_message()).rstrip(". "), _parser_hint(error), MISUSE)
+        return say(
+            _OFFERS.sub("", error.format_message()).rstrip(". "), _parser_hint(error, command, given), MISUSE
+        )
     if isinstance(error, MemoryError):
         return say("the memory is full", "Sweep fewer values at a time, or use fewer threads.", FAILED)
     if isinstance(error, OSError):
@@ -59,17 +64,44 @@ def tell(error: BaseException) -> int:
     return _fault(error)
 
 
-def _parser_hint(error: BaseException) -> str:
+def _status(error: TreefolioError) -> int:
+    """The exit status that goes with an error, whoever found it: this machine, or a service."""
+    if isinstance(error, Halted):
+        return STOPPED
+    misused = isinstance(error, _MISUSES) or getattr(error, "code", None) in offered.MISUSES
+    return MISUSE if misused else FAILED
+
+
+def _parser_hint(error: BaseException, command: Any, given: Sequence[str]) -> str:
     """What the parser offers instead of a word that it does not know, and the page that says more."""
-    context = getattr(error, "ctx", None)
-    path = getattr(context, "command_path", None) or "treefolio"
+    path, meant = _verb(command, given)
+    if (context := getattr(error, "ctx", None)) is not None:
+        path, meant = context.command_path, context.command
     word = str(getattr(error, "option_name", "") or "")
-    known = [name for each in getattr(getattr(context, "command", None), "params", []) for name in each.opts]
-    if not word and (verbs := getattr(getattr(context, "command", None), "commands", None)):
+    known, verbs = _options(meant), getattr(meant, "commands", {})
+    if not word and verbs:
         known, word = list(verbs), str(error).partition("'")[2].partition("'")[0]
-    offer = did_you_mean(word, known) if word else None
+    later = [name for name in (*given, *verbs) if name in verbs and word in _options(verbs[name])]
+    if later:
+        offer: str | None = f"It goes after the verb: `{path} {later[0]} {word} …`."
+    else:
+        offer = did_you_mean(word, known) if word and word not in known else None
     page = f"`{path} --help` says what it takes."
     return f"{offer} {page}" if offer else page
+
+
+def _verb(command: Any, given: Sequence[str]) -> tuple[str, Any]:
+    """The verb that words name, as far as they name one, and what stands behind it."""
+    path = "treefolio"
+    for word in given:
+        if word in (verbs := getattr(command, "commands", {})):
+            path, command = f"{path} {word}", verbs[word]
+    return path, command
+
+
+def _options(command: Any) -> list[str]:
+    """The names of what a verb takes."""
+    return [name for each in getattr(command, "params", []) for name in each.opts]
 
 
 def _fault(error: BaseException) -> int:

@@ -11,9 +11,15 @@ from typer import Option
 from treefolio.cli import show
 from treefolio.cli.asked import imported, note_import, supply
 from treefolio.cli.flags import AsJson, Prices, StrategyFile, spread
+from treefolio.errors import short_path
 
 if TYPE_CHECKING:
     from treefolio.strategy.tree import Strategy
+
+SEARCHED = ("id", "value", "text")
+"""What `--grep` looks at of a handle."""
+MANY = 50
+"""From more handles on, it is offered."""
 
 
 @spread
@@ -22,6 +28,10 @@ def verb(
     prices: Prices,
     as_json: AsJson = False,
     graph: Annotated[bool, Option("--graph", help="The graph too, node by node.")] = False,
+    grep: Annotated[
+        str | None,
+        Option("--grep", metavar="TEXT", help="Only handles with it in their name, value or text."),
+    ] = None,
 ) -> int:
     """Say what a strategy's file holds; with a source, which prices it needs and which are known."""
     from treefolio.graph.build import build  # noqa: PLC0415 - heavy
@@ -32,6 +42,8 @@ def verb(
     note_import(found.strategy)
     built = build(found.strategy).graph
     facts = describe(found, built)
+    everything = facts["handles"]
+    facts["handles"] = handles_with(grep, everything)  # type: ignore[arg-type]
     if prices != Prices():
         facts["prices"] = prices_needed(found.strategy, prices)
     if as_json:
@@ -39,10 +51,25 @@ def verb(
         print_json(facts | dump)
         return 0
     _print(facts)
+    if said := _of_handles(len(facts["handles"]), len(everything), grep):  # type: ignore[arg-type]
+        show.say(said)
     if graph:
         for line in lines(built):
             show.say(line)
     return 0
+
+
+def handles_with(text: str | None, handles: list[dict[str, object]]) -> list[dict[str, object]]:
+    """Those with a text in their name, their value or what they are of, whatever its case; None: all."""
+    wanted = (text or "").casefold()
+    return [each for each in handles if any(wanted in str(each[key]).casefold() for key in SEARCHED)]
+
+
+def _of_handles(shown: int, total: int, text: str | None) -> str | None:
+    """How many are not listed, or how to list fewer of many."""
+    if text is not None:
+        return f"{shown:,} of {total:,} handles have {text!r} in them."
+    return f"{total:,} handles; --grep TEXT lists those with TEXT in them." if total > MANY else None
 
 
 def print_json(data: object) -> None:
@@ -100,7 +127,7 @@ def _print(facts: dict[str, object]) -> None:
     for kind, remarks in facts["report"].items():  # type: ignore[attr-defined]
         for note in remarks:
             times = f" ({note['count']} times)" if note["count"] > 1 else ""
-            show.say(f"{kind}: {note['message']}{times}, at {note['path']}")
+            show.say(f"{kind}: {note['message']}{times}, at {short_path(note['path'])}")
 
 
 def _print_prices(facts: dict[str, object]) -> None:

@@ -20,7 +20,7 @@ def lines() -> Iterator[None]:
     """While it lasts, what Treefolio logs goes to standard error."""
     wanted = os.environ.get("TREEFOLIO_LOG", "").casefold()
     handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(_structured() if wanted in LEVELS else _Plain("Warning: %(message)s"))
+    handler.setFormatter(_structured() if wanted in LEVELS else _Plain())
     ours, others = logging.getLogger("treefolio"), logging.getLogger()
     before = ours.level, ours.propagate
     ours.addHandler(handler)
@@ -37,11 +37,11 @@ def lines() -> Iterator[None]:
 
 
 class _Plain(logging.Formatter):
-    """The message, and the reason where one was given beside it."""
+    """How grave it is, the message, and the reason where one was given beside it."""
 
     def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802 - logging's own name
         reason = getattr(record, "reason", None)
-        return super().formatMessage(record) + (f": {reason}" if reason else "")
+        return f"{record.levelname.capitalize()}: {record.message}" + (f": {reason}" if reason else "")
 
 
 def _structured() -> logging.Formatter:

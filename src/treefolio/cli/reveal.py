@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -16,16 +15,11 @@ from treefolio.cli import show
 from treefolio.cli.asked import supply
 from treefolio.cli.flags import AsJson, Prices, spread
 from treefolio.cli.inspect import print_json
-from treefolio.errors import OutputError, PriceError, UsageError
+from treefolio.cli.sealed import Rival, panel_of, rival_of
+from treefolio.errors import OutputError
 
 if TYPE_CHECKING:
-    from treefolio.market.panel import Panel
-    from treefolio.market.supply import Supply
-    from treefolio.strategy.tree import Strategy
     from treefolio.sweep.reveal import Revealed, Sealed
-
-_STRATEGY = re.compile(r" \([0-9a-f]{12}\)$")
-"""What the manifest puts after the name of a benchmark that is a strategy."""
 
 
 @spread
@@ -40,9 +34,7 @@ def verb(
     by: Annotated[
         str | None, Option("--by", metavar="KEY", help="What the best row is best by [sharpe].")
     ] = None,
-    benchmark: Annotated[
-        Path | None, Option(metavar="FILE", help="The benchmark, where it was a strategy.")
-    ] = None,
+    benchmark: Rival = None,
     as_json: AsJson = False,
 ) -> int:
     """Run the chosen row on the sessions that were held out, and record that it was looked at."""
@@ -51,8 +43,8 @@ def verb(
 
     sealed = reveals.read_sealed(folder)
     choice = reveals.choose(sealed, row=row, by=by)
-    rival = _rival(sealed, benchmark)
-    panel = _panel(sealed, supply(prices), rival)
+    rival = rival_of(sealed, benchmark)
+    panel = panel_of(sealed, supply(prices), rival, reveals.require_same)
     show.compile_kernels()
     seen = reveals.reveal(sealed, choice, panel, rival, home())
     entry = reveals.record(sealed, seen, dt.datetime.now(dt.UTC))
@@ -66,67 +58,6 @@ def verb(
     summarise(sealed, seen)
     show.say(f"Recorded: {folder / reveals.RECORD}")
     return 0
-
-
-def _rival(sealed: Sealed, given: Path | None) -> str | Strategy | None:
-    """The result's benchmark.
-
-    Raises:
-        UsageError: it is a strategy and is not given, or another one is.
-    """
-    if sealed.benchmark is None or not _STRATEGY.search(sealed.benchmark):
-        if given is not None:
-            raise UsageError("the result's benchmark is no strategy", hint="Leave out --benchmark.")
-        return sealed.benchmark
-    if given is None:
-        raise UsageError(
-            f"the result's benchmark is the strategy {sealed.benchmark}",
-            hint="Give its file: --benchmark FILE.",
-        )
-    from treefolio.strategy.text import write  # noqa: PLC0415 - heavy
-    from treefolio.sweep.ask import bound  # noqa: PLC0415 - heavy
-    from treefolio.sweep.manifest import strategy_hash  # noqa: PLC0415 - heavy
-
-    found = bound(given)
-    if f"{found.name} ({strategy_hash(write(found))[:12]})" != sealed.benchmark:
-        raise UsageError(
-            f"{given} is not the result's benchmark {sealed.benchmark}",
-            hint="Give the file as it was when the result was made.",
-        )
-    return found
-
-
-def _panel(sealed: Sealed, prices: Supply, rival: str | Strategy | None) -> Panel:
-    """The prices of what the result needed.
-
-    A benchmark that was not asked for and left out has prices there all the same, if it has gaps.
-
-    Raises:
-        PriceError: they are not those of the result.
-    """
-    from treefolio.sweep.ask import DEFAULT_BENCHMARK, panel_for  # noqa: PLC0415 - heavy
-    from treefolio.sweep.reveal import require_same  # noqa: PLC0415 - heavy
-
-    values = {name: (value,) for name, value in sealed.manifest["variables"].items()}
-    axes = {**values, **sealed.axes}
-    first: PriceError | None = None
-    for each in (rival,) if rival is not None else (None, DEFAULT_BENCHMARK):
-        panel = panel_for(
-            prices,
-            sealed.strategy,
-            axes,
-            missing=sealed.manifest["missing"],
-            benchmark=each,
-            opens=sealed.execution.fill == "next_open",
-        ).panel
-        try:
-            require_same(sealed, panel)
-        except PriceError as error:
-            first = first or error
-        else:
-            return panel
-    assert first is not None
-    raise first
 
 
 def summarise(sealed: Sealed, seen: Revealed) -> None:

@@ -56,7 +56,7 @@ def verb(
         require_quantstats()
     require_free(out)
     asked = ask(strategy, prices, period, trading, sets or [])
-    keep_snapshot(asked.supplied)
+    keep_snapshot(asked.supplied, asked.question.end)
     show.compile_kernels()
     result = backtest(asked, engine)
     from treefolio.report import run_page  # noqa: PLC0415 - heavy
@@ -101,4 +101,22 @@ def summarise(result: Result) -> None:
         f"engine {result.engine}"
     )
     show.metrics(result.metrics)
+    if later := if_later(result):
+        show.say(later)
     show.notes(result.notes)
+
+
+def if_later(result: Result) -> str | None:
+    """What is left if it trades one close later than it decides, and that trading was free.
+
+    None where it does not trade at that close, or cannot trade later.
+    """
+    from treefolio.sweep.single import filled_later  # noqa: PLC0415 - heavy
+
+    execution = result.prepared.question.execution
+    found = filled_later(result) if execution.fill == "close" else None
+    if found is None:
+        return None
+    ratio, yearly = (show.number(key, found[key]) for key in ("sharpe", "annualized_return"))
+    free = " No costs were assumed; --slippage-bps adds them." if execution.costs.free else ""
+    return f"Filled at the next close instead: Sharpe ratio {ratio}, {yearly} a year.{free}"

@@ -12,7 +12,9 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from treefolio.cli import offered
 from treefolio.cli.fail import clean
+from treefolio.cli.tables import Column, print_table
 
 if TYPE_CHECKING:
     import polars as pl
@@ -63,6 +65,11 @@ def say(line: str, *, style: str = "") -> None:
     sys.stdout.flush()
 
 
+def offer(line: str) -> None:
+    """A line on standard output that names commands: each reaches the service that was named."""
+    say(offered.here(line))
+
+
 def tell(line: str) -> None:
     """A line on standard error."""
     err().print(Text(clean(line)))
@@ -109,12 +116,12 @@ def notes(lines: Iterable[str]) -> None:
 
 def plain_table(headings: Sequence[str], lines: Iterable[Sequence[str]], *, left: int = 1) -> None:
     """A table of texts; columns from the `left`-th on are aligned to the right."""
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    for place, heading in enumerate(headings):
-        table.add_column(heading, justify="left" if place < left else "right")
-    for line in lines:
-        table.add_row(*(Text(clean(cell)) for cell in line))
-    out().print(table)
+    cells = list(zip(*lines, strict=True)) or [()] * len(headings)
+    columns = [
+        Column(head=clean(heading), cells=list(map(clean, column)), left=place < left)
+        for place, (heading, column) in enumerate(zip(headings, cells, strict=True))
+    ]
+    print_table(out(), columns)
 
 
 def number(key: str, value: float | None) -> str:
@@ -141,32 +148,20 @@ def metrics(found: Mapping[str, float | None]) -> None:
     out().print(table)
 
 
-def rows(frame: pl.DataFrame, by: str, variables: Sequence[str]) -> None:
-    """Rows of a sweep: their variables, what they are ranked by, and some metrics beside it."""
+def rows(frame: pl.DataFrame, by: str, variables: Sequence[str], *, all_in: str = "rows.parquet") -> None:
+    """Rows of a sweep: their variables, what they are ranked by, and some metrics beside it.
+
+    Metrics give way to the variables, which say which combination it is. ``all_in`` has all of them.
+    """
     from treefolio.metrics import METRICS  # noqa: PLC0415 - heavy
 
-    keys = list(dict.fromkeys([by, *BESIDE]))
-    keys = [key for key in keys if key in frame.columns and key not in variables]
-    columns = [["#", *map(str, range(1, frame.height + 1))]]
-    columns += [[clean(name), *(clean(_plain(value)) for value in frame[name])] for name in variables]
-    for key in keys:
-        known = key in METRICS or key in JUDGED
-        cells = [number(key, x) if known else _plain(x) for x in frame[key]]
-        columns.append([key, *cells])
-    while len(columns) > len(variables) + 2 and _width(columns) > out().width:
-        columns.pop()  # metrics give way to the variables, which say which combination it is
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    fits = _width(columns) <= out().width
-    for head, *_ in columns:
-        table.add_column(Text(head), justify="right", no_wrap=fits, overflow="fold")
-    for line in list(zip(*columns, strict=True))[1:]:
-        table.add_row(*map(Text, line))
-    out().print(table)
-
-
-def _width(columns: Sequence[Sequence[str]]) -> int:
-    """The width of a table of these columns, its gaps included."""
-    return sum(max(map(len, column)) + 3 for column in columns)
+    keys = [key for key in dict.fromkeys([by, *BESIDE]) if key in frame.columns and key not in variables]
+    columns = [Column(head="#", cells=[str(k + 1) for k in range(frame.height)])]
+    for name in (*variables, *keys):
+        known = name in keys and (name in METRICS or name in JUDGED)
+        cells = [number(name, x) if known else clean(_plain(x)) for x in frame[name]]
+        columns.append(Column(head=clean(name), cells=cells, optional=name in keys[1:]))
+    print_table(out(), columns, all_in)
 
 
 def _plain(value: object) -> str:

@@ -26,7 +26,7 @@ from treefolio.cli.flags import (
     Trading,
     spread,
 )
-from treefolio.cli.progress import bar, stoppable
+from treefolio.cli.progress import resumable, stoppable
 from treefolio.cli.run import EngineName
 from treefolio.errors import RunError, SpaceError, TreefolioError, UsageError
 
@@ -80,27 +80,28 @@ def verb(
     from treefolio.sweep.files import require_free  # noqa: PLC0415 - heavy
 
     if not resume:
-        require_free(out)
-    planned, notes = plan(
-        strategy, prices, period, trading, vary or [], sets or [], latest_start, selection(selected)
-    )
-    if planned.supplied is not None:
-        keep_snapshot(planned.supplied)
-    announce(planned, threads, (*planned.prepared.notes, *notes), processes)
-    swept = work(
-        planned,
-        out,
-        threads=threads,
-        resume=resume,
-        processes=processes,
-        reality=reality,
-        exact=exact_pbo,
-    )
-    if csv:
-        from treefolio.sweep.output import write_csvs  # noqa: PLC0415 - heavy
+        require_free(out, resumable=True)
+    with resumable(out):
+        planned, notes = plan(
+            strategy, prices, period, trading, vary or [], sets or [], latest_start, selection(selected)
+        )
+        if planned.supplied is not None:
+            keep_snapshot(planned.supplied, planned.prepared.question.end)
+        announce(planned, threads, (*planned.prepared.notes, *notes), processes)
+        swept = work(
+            planned,
+            out,
+            threads=threads,
+            resume=resume,
+            processes=processes,
+            reality=reality,
+            exact=exact_pbo,
+        )
+        if csv:
+            from treefolio.sweep.output import write_csvs  # noqa: PLC0415 - heavy
 
-        write_csvs({"rows": swept.rows.collect()}, out)
-    return finish(swept, planned, out)
+            write_csvs({"rows": swept.rows.collect()}, out)
+        return finish(swept, planned, out)
 
 
 def threads_of(asked: int) -> int:
@@ -203,8 +204,7 @@ def work(
     from treefolio.sweep.remote import processes as pool  # noqa: PLC0415 - heavy
 
     with ExitStack() as stack:
-        progress = stack.enter_context(bar(planned.space.size))
-        stop = stack.enter_context(stoppable())
+        progress, stop = stack.enter_context(stoppable(planned.space.size))
         executor = stack.enter_context(pool(threads)) if processes else None
         try:
             return planned.run(

@@ -46,7 +46,7 @@ def verb(
         show.notes(["the sweep is not finished; these are the best of the rows so far"])
     names = variables(best)
     if len(best):
-        show.rows(best, by.removeprefix("-"), names)
+        show.rows(best, by.removeprefix("-"), names, all_in="--csv FILE")
     else:
         show.say("No row is ok and satisfies the condition." if where else "No row is ok.")
     if csv is not None:

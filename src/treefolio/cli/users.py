@@ -29,14 +29,17 @@ Name = Annotated[str, Argument(metavar="NAME", help="Of the user, such as ann or
 Url = Annotated[
     str | None, Option("--url", metavar="URL", help="Of the service [TREEFOLIO_PUBLIC_URL, TREEFOLIO_URL].")
 ]
-Tier = Annotated[str, Option("--tier", metavar="TIER", help="One of TREEFOLIO_TIERS.")]
+Tier = Annotated[
+    str | None,
+    Option("--tier", metavar="TIER", help="One of TREEFOLIO_TIERS [free; of administrators paid]."),
+]
 
 
 @app.command("add")
 def add(
     name: Name,
     administrator: Annotated[bool, Option("--administrator", help="May change users.")] = False,
-    tier: Tier = "free",
+    tier: Tier = None,
     home: Home = None,
     url: Url = None,
 ) -> int:
@@ -45,7 +48,7 @@ def add(
     with _accounts(home) as accounts:
         user = accounts.enter(name, administrator=administrator, tier=tier)
         made = accounts.link(user.id)
-        _note(accounts, "user.made", user, name=user.name, administrator=administrator, tier=tier)
+        _note(accounts, "user.made", user, name=user.name, administrator=administrator, tier=user.tier)
     _say_link(made, base)
     return 0
 

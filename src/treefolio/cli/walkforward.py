@@ -6,9 +6,6 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated
 
-from rich import box
-from rich.table import Table
-from rich.text import Text
 from typer import Option
 
 from treefolio.cli import fail, show
@@ -25,9 +22,10 @@ from treefolio.cli.flags import (
     Trading,
     spread,
 )
-from treefolio.cli.progress import bar, stoppable
+from treefolio.cli.progress import stoppable
 from treefolio.cli.sweep import Latest, Varied, combinations, threads_of
 from treefolio.cli.sweep import plan as plan_rows
+from treefolio.cli.tables import Column, print_table
 from treefolio.errors import RunError, UsageError
 
 if TYPE_CHECKING:
@@ -102,7 +100,7 @@ def verb(
         strategy, prices, period, trading, vary or [], sets or [], latest_start, selection(selected)
     )
     if planned.supplied is not None:
-        keep_snapshot(planned.supplied)
+        keep_snapshot(planned.supplied, planned.prepared.question.end)
     walk = plan_walk(planned, how, choosing.by)
     announce(walk, threads, notes)
     write_walk(result := work(walk, threads), out)
@@ -220,7 +218,7 @@ def work(walk: PlannedWalk, threads: int) -> WalkForward:
     from treefolio.settings import home  # noqa: PLC0415 - with the others
     from treefolio.sweep.many import Stopped  # noqa: PLC0415 - heavy
 
-    with bar(walk.planned.space.size) as progress, stoppable() as stop:
+    with stoppable(walk.planned.space.size) as (progress, stop):
         try:
             return walk.run(threads=threads, progress=progress, stop=stop, home=home())
         except Stopped as error:
@@ -261,14 +259,15 @@ def _others(count: int) -> str:
 
 def show_folds(result: WalkForward) -> None:
     """A line for each fold."""
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     variables = list(result.space.axes)
-    heads = ["fold", "test", *variables, f"{result.by} in", "out", "a year in", "out", "efficiency"]
-    for head in heads:
-        table.add_column(Text(clean(head)), justify="right", overflow="fold")
-    for fold in result.folds[:MOST_LINES]:
-        table.add_row(*map(Text, _cells(fold, variables, result.by)))
-    show.out().print(table)
+    needed = ["fold", "test", *variables, f"{result.by} in", f"{result.by} out"]
+    heads = [*needed, "a year in", "a year out", "efficiency"]
+    lines = [_cells(fold, variables, result.by) for fold in result.folds[:MOST_LINES]]
+    columns = [
+        Column(head=clean(head), cells=cells, optional=k >= len(needed))
+        for k, (head, cells) in enumerate(zip(heads, zip(*lines, strict=True), strict=True))
+    ]
+    print_table(show.out(), columns, "folds.csv")
     if (more := len(result.folds) - MOST_LINES) > 0:
         show.say(f"… and {more} more in folds.parquet")
 

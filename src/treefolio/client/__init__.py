@@ -178,8 +178,8 @@ class Client:
                             yield (found := Progress.model_validate_json(data))
                             if found.job.ended:
                                 return
-            except (httpx.TransportError, Away):
-                pass
+            except (httpx.TransportError, Away) as error:
+                self.transport.require_secured(error)
             lost = lost or time.monotonic()
             if time.monotonic() - lost > max(self.transport.patience, WATCHING_SECONDS):
                 raise self.transport.unreachable()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import ssl
 import time
 from collections.abc import Callable, Collection, Generator, Sequence
 from pathlib import Path
@@ -165,6 +166,7 @@ class Transport:
             try:
                 answer = once()
             except httpx.TransportError as error:
+                self.require_secured(error)
                 if late or not (repeat or isinstance(error, httpx.ConnectError)):
                     raise self.unreachable(error) from None
             else:
@@ -200,9 +202,34 @@ class Transport:
         why = f" ({error})" if error and str(error) else ""
         return ServiceError(f"no service answers at {self.url}{why}", code="unreachable", hint=_START_IT)
 
+    def require_secured(self, error: Exception) -> None:
+        """Nothing, unless it went wrong because whoever answers speaks no HTTPS, or cannot be trusted: asking
+        again would not help. Raises ServiceError."""
+        found = _unsecured(error)
+        if found is None:
+            return
+        if isinstance(found, ssl.SSLCertVerificationError):
+            why = f"{self.url} has a certificate that is not trusted here ({found.verify_message})"
+            hint = "SSL_CERT_FILE names a file of those who are trusted."
+        else:
+            why = f"what answers at {self.url} speaks no HTTPS"
+            hint = (
+                f"Write {self.url.replace('https://', 'http://', 1)}, if that is a service of this machine."
+            )
+        raise ServiceError(why, code="no_tls", hint=hint) from None
+
 
 class Away(Exception):  # noqa: N818 - it is what happened, and is seen here alone
     """The service says that it cannot answer now."""
+
+
+def _unsecured(error: BaseException | None) -> ssl.SSLError | None:
+    """Why no secret was agreed upon, when that is what went wrong: asking again would not help."""
+    while error is not None:
+        if isinstance(error, ssl.SSLError) and not isinstance(error, ssl.SSLEOFError):
+            return error
+        error = error.__cause__ or error.__context__
+    return None
 
 
 def require_address(url: str) -> None:

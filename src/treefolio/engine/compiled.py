@@ -38,6 +38,7 @@ from treefolio.engine.trading import (
     show_targets,
     trade_root,
 )
+from treefolio.engine.unpriced import unopened, unpriced
 from treefolio.errors import MissingPrices, RunError, TreefolioError, WindowError
 from treefolio.graph import derive
 from treefolio.graph.build import Built, build
@@ -171,6 +172,24 @@ def prepare(
         benchmark=benchmark,
         notes=tuple(notes),
         indicator_seconds=indicator_seconds,
+    )
+
+
+def traded_otherwise(prepared: Prepared, execution: Execution) -> Prepared:
+    """The same decisions on the same sessions, traded in another way; the cash rate must be the same.
+
+    The benchmark and the notes stay those of the first way.
+
+    Raises:
+        MissingPrices: fills at the next open on prices without opens.
+    """
+    assert execution.cash_rate == prepared.question.execution.cash_rate  # it is in the tables
+    holdable = prepared.tables.holdable
+    return replace(
+        prepared,
+        question=replace(prepared.question, execution=execution),
+        market=_market(prepared.strategy, prepared.panel, prepared.window, execution, holdable),
+        rules=make_rules(execution, _corridor(prepared.strategy)),
     )
 
 
@@ -428,12 +447,14 @@ def fault(prepared: Prepared, code: int, chosen: Mapping[str, Number | str]) -> 
             session=str(prepared.sessions[BROKE - code]),
             hint="Give more --capital, or lower costs.",
         )
-    session, ticker = str(prepared.sessions[code // len(tickers)]), tickers[code % len(tickers)]
+    k, a = divmod(code, len(tickers))
+    window, ticker, session = prepared.window, tickers[a], str(prepared.sessions[k])
     places = windows.used_at(prepared.strategy, prepared.axes).get(ticker, [])
-    return RunError(
-        f"{ticker} is held and has no price on {session}",
-        ticker=ticker,
-        session=session,
-        path=places[0] if places else None,
-        hint=windows.when_priced(prepared.panel, tickers, prepared.window),
-    )
+    if np.isfinite(prepared.market.close[k, a]):
+        said = f"{ticker} is to be traded at the open of {session}, and has a close but no open then"
+        hint = unopened(prepared.panel, window, ticker, tickers)
+    else:
+        said = f"{ticker} is held and has no price on {session}"
+        hint = unpriced(prepared.panel, window, ticker, window.first + k, tickers)
+    path = places[0] if places else None
+    return RunError(said, ticker=ticker, session=session, path=path, hint=hint)

@@ -166,11 +166,13 @@ class _Book:
         for ticker, amount, price in zip(self.tickers, amounts, prices, strict=True):
             if amount != 0 and math.isnan(price):
                 day = str(self.panel.sessions[session])
+                opens = purpose == "traded" and self.fill == "next_open"
+                what, other = ("open", "--fill close or next_close") if opens else ("price", "another ticker")
                 raise RunError(
-                    f"{ticker} has no price on {day} and cannot be {purpose}",
+                    f"{ticker} has no {what} on {day} and cannot be {purpose}",
                     ticker=ticker,
                     session=day,
-                    hint="Choose a window in which it has prices, or leave it out of the strategy.",
+                    hint=f"Choose a window in which it has one, or {other}.",
                 )
 
 

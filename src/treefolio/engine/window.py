@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import math
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,7 +15,7 @@ from treefolio.graph import derive
 from treefolio.graph.graph import Graph
 from treefolio.graph.ops import Op
 from treefolio.graph.plan import Axes
-from treefolio.graph.start import NEVER, Starts, first_price
+from treefolio.graph.start import NEVER, Starts
 from treefolio.indicators import INDICATORS
 from treefolio.market.missing import check_tickers, gaps
 from treefolio.market.panel import Panel
@@ -23,6 +23,7 @@ from treefolio.strategy.tree import Asset, Reading, Strategy, Var, walk
 
 SHOWN = 8
 """Tickers that a message lists."""
+MORE_HISTORY = "Use prices with more history, a later --end, or --missing skip with a --start."
 
 
 def until(panel: Panel, end: dt.date | None) -> Panel:
@@ -78,8 +79,9 @@ def make_window(
         return Window(first=asked, last=last, cause="it was asked for"), []
     if latest > last:
         raise WindowError(
-            f"the strategy does not have all its values by {panel.sessions[last]}, the end of the prices",
-            hint="Use prices with more history, a later --end, or --missing skip with a --start.",
+            f"the strategy does not have all its values by {panel.sessions[last]}, the end of the prices: "
+            f"{starts.lacking(row)}",
+            hint=_with_less(panel, starts) or MORE_HISTORY,
         )
     if asked >= latest and start is not None:
         return Window(first=asked, last=last, cause="it was asked for"), []
@@ -90,19 +92,58 @@ def make_window(
     return Window(first=latest, last=last, cause=cause), notes
 
 
+def _with_less(panel: Panel, starts: Starts) -> str | None:
+    """How a sweep can go without the combinations that need more history than there is.
+
+    None where it is no sweep, or all of its combinations do.
+    """
+    needed = np.asarray(starts.root)
+    early = needed < len(panel.sessions) - 1  # a run needs two sessions
+    if needed.ndim == 0 or not early.any():
+        return None
+    day = panel.sessions[needed[early].max()]
+    flag = f"--latest-start {day}, which skips the combinations that need a later start"
+    never = []
+    for v, (name, values) in enumerate(starts.axes.items()):
+        had, kept = np.unique(starts.choices[:, v]), np.unique(starts.choices[early, v])
+        if len(lost := np.setdiff1d(had, kept)):
+            never.append(f"{name} = {_some([str(values[k]) for k in lost])}")
+    return f"Leave {' and '.join(never)} out, or add {flag}." if never else f"Add {flag}."
+
+
 def used_at(strategy: Strategy, axes: Axes) -> dict[str, list[str]]:
     """Ticker → the places in the tree at which it is used, variables' values included."""
     places: dict[str, list[str]] = {}
+    for path, word in _tickers(strategy):
+        for ticker in derive.choices(word, axes):
+            places.setdefault(str(ticker), []).append(path)
+    return places
+
+
+def given(strategy: Strategy, axes: Axes) -> dict[str, str]:
+    """Ticker → the flag by which it came, for those that the strategy itself does not name."""
+    flags: dict[str, str] = {}
+    own: set[object] = set()
+    declared = {each.name: {each.default, *each.values} for each in strategy.variables}
+    for _, word in _tickers(strategy):
+        if not isinstance(word, Var):
+            own.add(word)
+            continue
+        own |= (known := declared.get(word.name, set()))
+        flag = f"--vary {word.name}=…" if len(axes[word.name]) > 1 else f"--set {word.name}"
+        flags |= {str(ticker): flag for ticker in axes[word.name] if ticker not in known}
+    return {ticker: flag for ticker, flag in flags.items() if ticker not in own}
+
+
+def _tickers(strategy: Strategy) -> Iterator[tuple[str, str | Var]]:
+    """Every place at which a ticker is held or read, and what stands there."""
     for path, item in walk(strategy.root):
-        found = [item.ticker] if isinstance(item, Asset) else []
+        if isinstance(item, Asset):
+            yield path, item.ticker
         for name in ("left", "right", "reading"):
             operand = getattr(item, name, None)
             if isinstance(operand, Reading) and operand.ticker is not None:
-                found.append(operand.ticker)
-        for word in found:
-            for ticker in derive.choices(word, axes):
-                places.setdefault(str(ticker), []).append(path)
-    return places
+                yield path, operand.ticker
 
 
 def require_prices(
@@ -135,7 +176,7 @@ def require_tickers(panel: Panel, tickers: Collection[str], strategy: Strategy, 
         MissingPrices: it lists those that are missing, and where they are used.
     """
     if not all(ticker in panel for ticker in tickers):
-        check_tickers(panel, used_at(strategy, axes))
+        check_tickers(panel, used_at(strategy, axes), given=given(strategy, axes))
 
 
 def left_out(panel: Panel, window: Window, tickers: Collection[str]) -> list[str]:
@@ -173,25 +214,6 @@ def _priced(panel: Panel, window: Window, ticker: str) -> NDArray[np.int64]:
     if ticker not in panel:
         return np.empty(0, np.int64)
     return np.flatnonzero(np.isfinite(panel.column(ticker)[window.first : window.last + 1]))
-
-
-def when_priced(panel: Panel, tickers: Collection[str], window: Window) -> str:
-    """What to do when something that is held has no price: which tickers are listed after the run's start."""
-    firsts = [(first_price(panel, ticker, ("close",)), ticker) for ticker in tickers]
-    late = sorted(pair for pair in firsts if window.first < pair[0] < len(panel.sessions))
-    if not late:
-        last = panel.sessions[window.last]
-        ends = {ticker: days[-1] for ticker in tickers if len(days := _priced(panel, window, ticker))}
-        gone = [(panel.sessions[window.first + k], ticker) for ticker, k in sorted(ends.items())]
-        if soonest := min((pair for pair in gone if pair[0] < last), default=None):
-            day, name = soonest
-            return f"The prices of {name} end on {day}: choose --end {day}, or replace it."
-        return "Choose a window in which it trades, or replace it: `treefolio inspect` lists its handle."
-    shown = ", ".join(f"{ticker} {panel.sessions[first]}" for first, ticker in late[-SHOWN:])
-    return (
-        f"Of what can be held, these have their first price after the start: {shown}. "
-        "Choose a later --start, or replace a ticker: `treefolio inspect` lists its handle."
-    )
 
 
 def settling(graph: Graph, starts: Starts, window: Window) -> list[str]:

@@ -9,9 +9,9 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 
-from treefolio.errors import StrategyError, did_you_mean
+from treefolio.errors import SpaceError, StrategyError, did_you_mean
 from treefolio.graph.build import COMPARATOR_CODES, DIRECTION_CODES
-from treefolio.graph.derive import Values, choices
+from treefolio.graph.derive import Values, choices, own_variables
 from treefolio.graph.graph import Graph, Node
 from treefolio.graph.ops import RULES, Kind, Op
 from treefolio.indicators import INDICATORS, branch_supported
@@ -19,6 +19,8 @@ from treefolio.strategy.signature import check_parameter
 
 MOST_COUNTED = 255
 """Conditions of a switch: they are counted in a byte."""
+Test = Callable[[Node, Values], None]
+"""Of a node's parameters; it raises StrategyError."""
 
 
 def check(graph: Graph, values: Values) -> None:
@@ -26,14 +28,48 @@ def check(graph: Graph, values: Values) -> None:
 
     Raises:
         StrategyError: it says which node and what is wrong with it.
+        SpaceError: the same, where a variable's value is wrong: it says which.
     """
     for position, node in enumerate(graph.nodes):
         _check_types(graph, position, node)
         test = _TESTS.get(node.op)
-        if test is not None:
+        if test is None:
+            continue
+        try:
             test(node, values)
+        except StrategyError as error:
+            raise _of_values(test, node, values) or error from None
     if not graph.nodes or graph.nodes[graph.root].kind is not Kind.RETURN:
         raise StrategyError("the strategy holds nothing")
+
+
+def _of_values(test: Test, node: Node, values: Values) -> SpaceError | None:
+    """What is wrong with the first values of the node's variables that fail; None when it has none."""
+    own = sorted(own_variables(node))
+    if not own:
+        return None
+    chosen = dict(values)
+    for name in own:
+        chosen[name] = next((v,) for v in values[name] if _fault(test, node, {**chosen, name: (v,)}))
+    to_blame = [
+        name
+        for name in own
+        if any(_fault(test, node, {**chosen, name: (other,)}) is None for other in values[name])
+    ]
+    blamed = to_blame or own
+    said = " and ".join(f"{name} = {chosen[name][0]!r}" for name in blamed)
+    flags = " or ".join(f"--vary {name}=…" for name in blamed)
+    listed = "" if all("." in name for name in blamed) else ", or of the values that the strategy lists"
+    return SpaceError(f"{said}: {_fault(test, node, chosen)}", hint=f"Leave it out of {flags}{listed}.")
+
+
+def _fault(test: Test, node: Node, values: Values) -> str | None:
+    """What the test says against the node, or None."""
+    try:
+        test(node, values)
+    except StrategyError as error:
+        return error.message
+    return None
 
 
 def _check_types(graph: Graph, position: int, node: Node) -> None:
@@ -91,7 +127,7 @@ def _indicator(node: Node, values: Values) -> None:
             )
 
 
-def _word(known: dict[str, int], what: str) -> Callable[[Node, Values], None]:
+def _word(known: dict[str, int], what: str) -> Test:
     def test(node: Node, values: Values) -> None:
         for word in choices(node.params[0], values):
             if word not in known:
@@ -149,7 +185,7 @@ def _count(node: Node, _: Values) -> None:
         )
 
 
-_TESTS: dict[Op, Callable[[Node, Values], None]] = {
+_TESTS: dict[Op, Test] = {
     Op.FILL: _finite,
     Op.AFFINE: _finite,
     Op.SHIFT: _sessions,

@@ -47,17 +47,44 @@ class Starts:
 
     def cause(self, row: int = 0) -> str:
         """What sets the root's start, in words; for combination ``row`` of a sweep."""
-        of, k = _of_one(self.graph, self.panel, self.axes, self.choices[row : row + 1]), self.graph.root
-        while self.graph.nodes[k].args:
-            k = max(self.graph.nodes[k].args, key=of.__getitem__)
-        node = self.graph.nodes[k]
-        words = [_word(self._value(param, row)) for param in node.params]
+        node = self.graph.nodes[self._way(row)[-1][0]]
         if node.op is Op.HOLD:
-            return f"{words[0]} has its first price then"
+            return f"{self._words(node, row)[0]} has its first price then"
         if node.op is Op.READING:
-            name, ticker, *numbers = words
-            return f"{name}({', '.join([ticker, *numbers])}) is first defined then"
+            return f"{self._named(node, row)} is first defined then"
         return "it is the first session of the prices"
+
+    def lacking(self, row: int = 0) -> str:
+        """What adds most to the root's start, which the prices do not reach, and the variables in it."""
+        k = max(self._way(row), key=lambda step: step[1])[0]
+        node = self.graph.nodes[k]
+        names = sorted(own_variables(node))
+        chosen = ", ".join(f"{name} = {_word(self._value(Var(name), row))}" for name in names)
+        if node.op is Op.HOLD:
+            said = f"{self._words(node, row)[0]} has no price"
+        else:
+            said = f"{self._named(node, row)} needs a longer history"
+        return f"{said} ({chosen})" if chosen else said
+
+    def _way(self, row: int) -> list[tuple[int, int]]:
+        """From the root to the leaf that sets its start: each node, with the sessions that it adds."""
+        of = _of_one(self.graph, self.panel, self.axes, self.choices[row : row + 1])
+        k, way = self.graph.root, []
+        while args := self.graph.nodes[k].args:
+            latest = max(args, key=of.__getitem__)
+            way.append((k, of[k] - of[latest]))
+            k = latest
+        return [*way, (k, of[k])]
+
+    def _named(self, node: Node, row: int) -> str:
+        """A node that looks back, as it is written."""
+        name, *rest = self._words(node, row)
+        if node.op in (Op.READING, Op.INDICATOR):
+            return f"{name}({', '.join(rest)})" + (" of a branch" if node.op is Op.INDICATOR else "")
+        return f"a value {name} sessions ago" if node.op is Op.SHIFT else f"a condition for {name} sessions"
+
+    def _words(self, node: Node, row: int) -> list[str]:
+        return [_word(self._value(param, row)) for param in node.params]
 
     def _value(self, param: object, row: int) -> object:
         """A parameter, or what its variable is in this combination."""

@@ -257,7 +257,7 @@ def keep(action: Callable[[], bool], go_on: GoOn) -> bool:
                 raise
             if not told:
                 facts = {"action": "chunk.waits", "reason": error.message}
-                log.warning("a result waits for the database", extra=facts)
+                log.warning("a result of this worker waits for the database", extra=facts)
             told = True
             time.sleep(RETRY_SECONDS)
 

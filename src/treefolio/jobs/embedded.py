@@ -54,7 +54,7 @@ def database_url(settings: JobSettings) -> str:
     if found is None:
         raise DatabaseError(
             f"no database runs for {settings.home}",
-            hint="Start `treefolio serve` there, or set TREEFOLIO_DATABASE_URL.",
+            hint="Start `treefolio serve` there, or name the folder that it serves with --home.",
         )
     return found
 

@@ -127,11 +127,13 @@ def step(state: State, event: Event) -> Step:
     if found is not None:
         return found
     if event in USER_EVENTS and state not in _ALREADY[event]:
-        raise Refused(f"a job that is {state} cannot be asked to {event}", hint=_hint(state))
+        raise Refused(f"a job that is {state} cannot be asked to {event}", hint=_hint(state, event))
     return state, ()
 
 
-def _hint(state: State) -> str:
-    if state in ENDED:
+def _hint(state: State, event: Event) -> str:
+    if state in ENDED and event is Event.RESUME:
         return "It has ended: submit it again."
+    if state in ENDED:
+        return "There is nothing to stop. `treefolio jobs remove ID` removes it with its results."
     return "Wait until it is cancelled, then submit it again."

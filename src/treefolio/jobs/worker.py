@@ -53,6 +53,7 @@ ASK_SECONDS = 0.5
 _ENDING = (signal.SIGTERM, signal.SIGINT)
 _AGAIN_SECONDS = 0.5
 _MOMENT_SECONDS = 0.02
+_FAILED = "chunk failed, %s %s of job %s"
 _PASSING = (OutputError, DatabaseError, SourceAway)
 """Errors that may be gone at the next attempt."""
 
@@ -138,7 +139,9 @@ class Worker:
             stopping.cancel()
             await self._leave_queue(queueing)
             if not stop.is_set():
-                log.warning("no queue", extra={"action": "worker.waits"})
+                log.warning(
+                    "this worker has lost the queue, and comes back to it", extra={"action": "worker.waits"}
+                )
                 with contextlib.suppress(TimeoutError):
                     await asyncio.wait_for(stop.wait(), _AGAIN_SECONDS)
 
@@ -179,6 +182,7 @@ class Worker:
         if chunk is None:
             return
         self.hand = hand = Hand(chunk, time.monotonic())
+        about = (work, number, job)
         facts = {"job": str(job), "work": work, "number": number, "attempt": chunk.attempt}
         try:
             if not self.workshop.do(chunk, self.go_on):
@@ -190,10 +194,10 @@ class Worker:
             if isinstance(halted, LeftBehind):
                 self._begin_anew(hand)
         except TreefolioError as error:
-            log.warning("chunk failed", extra={"action": "chunk.failed", "reason": error.message, **facts})
+            log.warning(_FAILED, *about, extra={"action": "chunk.failed", "reason": error.message, **facts})
             self.bench.fail(chunk, said(error), for_good=not isinstance(error, _PASSING))
         except Exception as error:  # whatever it is, the job must not wait for it for ever
-            log.exception("chunk failed", extra={"action": "chunk.failed", **facts})
+            log.exception(_FAILED, *about, extra={"action": "chunk.failed", **facts})
             self.bench.fail(chunk, f"{type(error).__name__}: {error}")
         finally:
             self.hand = None
@@ -216,12 +220,15 @@ class Worker:
         try:
             self.beat()
         except BaseException:
-            log.exception("cannot beat", extra={"action": "worker.dies"})
+            log.exception(
+                "this worker cannot say that it is alive, and ends", extra={"action": "worker.dies"}
+            )
             os._exit(1)
 
     def beat(self) -> None:
         """Beats until the worker has ended; a database that is away is waited for."""
         looked = spoken = time.monotonic()
+        lost = False
         while True:
             began = time.monotonic()
             try:
@@ -231,9 +238,14 @@ class Worker:
                     if began - spoken < self.settings.lease_s:  # else all were silent: let them speak first
                         self.bench.expire()
                     self.bench.look()
-                spoken = began
+                spoken, lost = began, False
             except DatabaseError as error:
-                log.warning("no database", extra={"action": "worker.no_database", "reason": error.message})
+                if not lost:
+                    log.warning(
+                        "no database for this worker, which waits",
+                        extra={"action": "worker.no_database", "reason": error.message},
+                    )
+                lost = True
             self._hurry()
             if self._ended_before(time.monotonic() + self.settings.beat_s):
                 return
@@ -263,7 +275,7 @@ class Worker:
             except DatabaseError:
                 continue  # the beat says so
             except Exception:  # the next time it is due still
-                log.exception("cannot submit what is due", extra={"action": "agenda.failed"})
+                log.exception("schedules that are due cannot be submitted", extra={"action": "agenda.failed"})
 
     def _beat(self) -> None:
         hand = self.hand
@@ -303,7 +315,11 @@ class Worker:
         if self.number is not None:
             with contextlib.suppress(DatabaseError):
                 self.bench.leave(self.number)
-        log.warning("begins anew", extra={"action": "worker.anew", "job": str(hand.chunk.job)})
+        log.warning(
+            "this worker begins anew: its chunk of job %s does not stop",
+            hand.chunk.job,
+            extra={"action": "worker.anew", "job": str(hand.chunk.job)},
+        )
         signal.pthread_sigmask(signal.SIG_BLOCK, _ENDING)  # they wait for the new process
         if self.ending is not None:
             os._exit(0)
@@ -321,7 +337,11 @@ def overheard(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
     expected = isinstance(error, procrastinate.exceptions.ConnectorException)
     reason = f"{type(error).__name__}: {error.__cause__ or error}" if error else context.get("message", "")
     level = logging.DEBUG if expected else logging.WARNING
-    log.log(level, "queue", extra={"action": "worker.queue", "reason": " ".join(reason.split())})
+    log.log(
+        level,
+        "a task of the queue went wrong",
+        extra={"action": "worker.queue", "reason": " ".join(reason.split())},
+    )
 
 
 def said(error: TreefolioError) -> str:

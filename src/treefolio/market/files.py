@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
-from treefolio.errors import MissingPrices, PriceError, did_you_mean
+from treefolio.errors import MissingPrices, PriceError, did_you_mean, did_you_mean_file
 from treefolio.market.align import Part, align, named
 from treefolio.market.cells import ROW, Origin
 from treefolio.market.columns import Layout, find_layout, lacks_ticker
@@ -28,6 +28,7 @@ GZIP_MAGIC = b"\x1f\x8b"
 PARQUET_SUFFIXES = (".parquet", ".pq")
 SUFFIXES = (*PARQUET_SUFFIXES, ".csv", ".csv.gz")
 PROBED_BYTES = 4096
+GIVE = "name a Parquet or CSV file with --prices, or take made-up prices with --synthetic."
 KINDS = "Price files are Parquet or CSV (UTF-8, separated by commas), long or wide."
 
 
@@ -213,8 +214,7 @@ def _is_parquet(path: Path) -> bool:
         with path.open("rb") as file:
             probe = file.read(PROBED_BYTES)
     except FileNotFoundError:
-        beside = [each.name for each in path.parent.iterdir()] if path.parent.is_dir() else []
-        hint = did_you_mean(path.name, beside) or f"Looked for it in {path.parent.absolute()}."
+        hint = did_you_mean_file(path) or f"{path.parent.absolute()} has nothing like it: {GIVE}"
         raise PriceError("there is no such file", source=str(path), hint=hint) from None
     except OSError as error:
         raise PriceError(f"cannot be opened: {error.strerror}", source=path.name, hint=KINDS) from None

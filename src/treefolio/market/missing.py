@@ -8,11 +8,11 @@ from typing import NamedTuple
 
 import numpy as np
 
-from treefolio.errors import MissingPrices, did_you_mean
+from treefolio.errors import MissingPrices, did_you_mean, short_path
 from treefolio.market.panel import Panel
 
 PLACES_SHOWN = 3
-SKIP_HINT = "Add their prices, or run with --missing skip and a --start: what has no price is then left out."
+WAYS = "add their prices, or run with --missing skip and a --start: what has no price is then left out."
 
 
 class Gap(NamedTuple):
@@ -23,26 +23,40 @@ class Gap(NamedTuple):
     last: date
 
 
-def check_tickers(panel: Panel, needed: Mapping[str, Sequence[str]], *, known: Iterable[str] = ()) -> None:
+def check_tickers(
+    panel: Panel,
+    needed: Mapping[str, Sequence[str]],
+    *,
+    known: Iterable[str] = (),
+    given: Mapping[str, str] | None = None,
+) -> None:
     """Raise MissingPrices when the panel has no price at all of a needed ticker.
 
     `needed` maps each ticker to the places in the strategy that use it; the error lists all that are
     missing, with their places, and carries the first one's `ticker` and `path`. `known` are names beside
-    the panel's own that a misspelt ticker could have meant, such as `files.read_tickers` gives.
+    the panel's own that a misspelt ticker could have meant, such as `files.read_tickers` gives. `given` says
+    of tickers that the strategy itself does not name by which flag they came.
     """
     missing = [ticker for ticker in sorted(needed) if not _priced(panel, ticker)]
     if not missing:
         return
     offered = sorted({*panel.tickers, *known} - set(missing))
-    lines = [f"  {ticker}: {_used(needed[ticker], did_you_mean(ticker, offered))}" for ticker in missing]
+    flags = {ticker: flag for ticker, flag in (given or {}).items() if ticker in missing}
+    missing.sort(key=lambda ticker: ticker not in flags)
+    lines = [
+        f"  {ticker}: {_used(needed[ticker], flags.get(ticker), did_you_mean(ticker, offered))}"
+        for ticker in missing
+    ]
     count = len(missing)
+    change = f"change {' and '.join(dict.fromkeys(flags.values()))}, " if flags else ""
+    hint = change + WAYS
     raise MissingPrices(
         "\n".join(
             [f"no prices for {count} ticker{'s' if count > 1 else ''} that the strategy needs:", *lines]
         ),
         ticker=missing[0],
-        path=next(iter(needed[missing[0]]), None),
-        hint=SKIP_HINT,
+        path=None if flags else next(iter(needed[missing[0]]), None),
+        hint=hint[0].upper() + hint[1:],
     )
 
 
@@ -50,11 +64,15 @@ def _priced(panel: Panel, ticker: str) -> bool:
     return ticker in panel and bool(np.isfinite(panel.fields["close"][:, panel.position(ticker)]).any())
 
 
-def _used(places: Sequence[str], offer: str | None) -> str:
-    """Where a ticker is used, and what could have been meant."""
-    more = len(places) - PLACES_SHOWN
-    said = "used at " + ", ".join(places[:PLACES_SHOWN]) if places else "used"
-    said += f" and {more} more places" if more > 1 else (f", {places[-1]}" if more == 1 else "")
+def _used(places: Sequence[str], flag: str | None, offer: str | None) -> str:
+    """By which flag a ticker came, where it is used, and what could have been meant."""
+    shown = [
+        short_path(place) for place in (places if len(places) == PLACES_SHOWN + 1 else places[:PLACES_SHOWN])
+    ]
+    more = len(places) - len(shown)
+    said = f"given in {flag}; " if flag else ""
+    said += "used at " + ", ".join(shown) if places else "used"
+    said += f" and {more} more places" if more else ""
     return f"{said}. {offer}" if offer else said
 
 

@@ -12,7 +12,7 @@ from treefolio.report import drawing, ticks
 from treefolio.report.curves import growth, under_water
 from treefolio.report.drawing import colour, mark
 from treefolio.report.markup import Html, legend, section
-from treefolio.report.numerals import percent_mark
+from treefolio.report.numerals import multiple, percent_mark
 from treefolio.report.page import chart
 from treefolio.report.rolling import paint_curves, rolling_correlation
 from treefolio.report.thin import MOST_POINTS, kept, said
@@ -109,7 +109,7 @@ def _paint_growth(axes: Axes, sessions: Dates, curves: Sequence[Floats]) -> None
     low, high = low / margin, high * margin
     axes.set_ylim(low, high)
     axes.set_xlim(days[0], days[-1])
-    marks = ticks.logarithmic(low, high, lambda v: f"{v:,.4g}×")
+    marks = ticks.logarithmic(low, high, multiple)
     mark(axes, x=ticks.dates(sessions[0], sessions[-1]), y=marks)
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import html
 from collections.abc import Iterable
 
-VOID = frozenset({"br", "meta"})
+VOID = frozenset({"br", "meta", "wbr"})
 """Elements that have no content and no end tag."""
 
 _CONTROL = {code: "\ufffd" for code in (*range(32), 127) if chr(code) not in "\t\n"}

@@ -63,10 +63,21 @@ def money(value: float) -> str:
 
 def short_money(value: float) -> str:
     """``$1.5M``, ``$20k``: for axes and headlines."""
-    for size, letter in _MULTIPLES:
-        if abs(value) >= size and (size > 1e3 or abs(value) >= 1e4):
-            return ("−$" if value < 0 else "$") + f"{abs(value) / size:.4g}{letter}"
-    return money(value)
+    lettered = _lettered(abs(value))
+    return money(value) if lettered is None else ("−$" if value < 0 else "$") + lettered
+
+
+def multiple(value: float) -> str:
+    """``1.5×``, ``20k×``: for axes of growth."""
+    return (_lettered(value) or f"{value:,.4g}") + "×"
+
+
+def _lettered(size: float) -> str | None:
+    """``1.5M``; None for a size that is short as it is."""
+    for unit, letter in _MULTIPLES:
+        if size >= unit and (unit > 1e3 or size >= 1e4):
+            return f"{size / unit:.4g}{letter}"
+    return None
 
 
 def plain(value: object) -> str:

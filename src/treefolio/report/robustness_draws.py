@@ -12,7 +12,7 @@ from treefolio.metrics import METRICS, Metric
 from treefolio.report import drawing, ticks
 from treefolio.report.drawing import SMALL, colour, mark
 from treefolio.report.markup import Html, el, legend, row, section, table
-from treefolio.report.numerals import UNDEFINED, count, marked, share, shown
+from treefolio.report.numerals import UNDEFINED, count, marked, multiple, share, shown
 from treefolio.report.page import chart
 from treefolio.report.thin import kept
 from treefolio.sweep.robustness.monte_carlo import MonteCarlo
@@ -168,5 +168,5 @@ def _paint_fan(axes: Axes, found: MonteCarlo) -> None:
     margin = (high / low) ** 0.03 if high > low else 1.05
     axes.set_ylim(low / margin, high * margin)
     axes.set_xlim(days[0], days[-1])
-    marks = ticks.logarithmic(low / margin, high * margin, lambda v: f"{v:,.4g}×")
+    marks = ticks.logarithmic(low / margin, high * margin, multiple)
     mark(axes, x=ticks.dates(found.sessions[0], found.sessions[-1]), y=marks)

@@ -140,7 +140,8 @@ def _cliffs(found: Literals) -> Html | None:
     if not found.cliffs:
         return None
     rows = [_cliff(each) for each in found.cliffs[:LISTED]]
-    title = el("summary", f"{count(len(found.cliffs))} cliffs, the steepest first")
+    several = f"{count(len(found.cliffs))} cliffs, the steepest first" if len(found.cliffs) > 1 else "1 cliff"
+    title = el("summary", several)
     heads = ("Number", "Of", "From", "To", "Sharpe ratio from", "to", "Score")
     return el("details", title, table(heads, rows, kind="left"), open="open")
 
@@ -169,7 +170,8 @@ def _dead(found: Literals) -> Html | None:
     more = len(found.dead) - LISTED
     if more > 0:
         rows.append(row("", "", head=f"{count(more)} more, in literals.parquet"))
-    title = el("summary", f"{count(len(found.dead))} dead numbers: moving them changes nothing")
+    several = f"{count(len(found.dead))} dead numbers: moving them changes nothing"
+    title = el("summary", several if len(found.dead) > 1 else "1 dead number: moving it changes nothing")
     return el("details", title, table(("Number", "Of", "Is"), rows, kind="left"))
 
 

@@ -4,6 +4,9 @@ Colours are names (``main``, ``rival``, ``loss``, ``s0`` …) with a value for l
 charts use the names, so that a chart follows the reader's preference without being drawn twice. The series
 colours are Paul Tol's *muted* scheme, which readers with any of the common colour-vision deficiencies can
 tell apart; gains and losses are blue and orange, never green and red.
+
+What is wider than the window scrolls by itself and fades where it is cut off. Browsers that cannot tie that
+to scrolling show a shadow there.
 """
 
 from __future__ import annotations
@@ -90,6 +93,18 @@ figure svg{display:block;width:100%;min-width:620px;height:auto;overflow:visible
 .small svg{min-width:0}
 svg text{font-family:inherit;fill:var(--soft)}
 .scroll,figure>div{overflow-x:auto}
+@property --before{syntax:"<length>";inherits:false;initial-value:0px}
+@property --after{syntax:"<length>";inherits:false;initial-value:0px}
+@keyframes cut{from{--before:0px;--after:48px}15%,85%{--before:48px;--after:48px}
+to{--before:48px;--after:0px}}
+@supports (animation-timeline:scroll()){.scroll,figure>div{animation:cut linear both;
+animation-timeline:scroll(self inline);mask-image:linear-gradient(to right,transparent,#000 var(--before),
+#000 calc(100% - var(--after)),transparent)}}
+@supports not (animation-timeline:scroll()){.scroll,figure>div{background:
+linear-gradient(to right,var(--page) 40%,transparent) 0 0/36px 100% no-repeat local,
+linear-gradient(to left,var(--page) 40%,transparent) 100% 0/36px 100% no-repeat local,
+linear-gradient(to right,var(--other),transparent) 0 0/14px 100% no-repeat scroll,
+linear-gradient(to left,var(--other),transparent) 100% 0/14px 100% no-repeat scroll}}
 .pair{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(430px,100%),1fr));gap:28px 36px}
 .pair figure{margin:0;min-width:0}
 .legend{list-style:none;display:flex;flex-wrap:wrap;gap:3px 18px;margin:0 0 8px;padding:0;font-size:13.5px}
@@ -116,6 +131,11 @@ h3 span{font-weight:400}
 .why td:last-child span{font-size:13px}
 .day{margin-top:24px}
 .day .note{margin-top:8px}
+.dense{font-size:13px}
+.dense td,.dense th{padding-left:6px;padding-right:6px}
+.dense th:first-child{padding-left:0}
+.dense th:last-child,.dense td:last-child{padding-right:0}
+.dense thead th{white-space:normal}
 .sides .best{font-weight:620}
 .pairs th:first-child,.pairs thead th,.square th,.sides thead th{white-space:normal;overflow-wrap:anywhere}
 .pairs th:first-child{min-width:170px}
@@ -154,6 +174,7 @@ footer{margin-top:56px;padding-top:14px;border-top:1px solid var(--line);color:v
 body{font-size:11pt}main{max-width:none;padding:0}nav{display:none}section{margin-top:26px}
 h2,h3{break-after:avoid}figure,tr,.cards,.alert{break-inside:avoid}figure svg{min-width:0}
 .scroll{overflow:visible}
+.scroll,figure>div{animation:none;mask-image:none;background:none}
 pre{max-height:none;white-space:pre-wrap}}
 """
 

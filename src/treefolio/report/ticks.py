@@ -14,6 +14,7 @@ Ticks = list[tuple[float, str]]
 _MOST = 8
 _STEPS = (1.0, 2.0, 2.5, 5.0, 10.0)
 _MANTISSAS = ((1.0,), (1.0, 3.0), (1.0, 2.0, 5.0), (1.0, 1.5, 2.0, 3.0, 5.0, 7.0))
+"""What a decade is marked with: each of these spreads the marks evenly on a log scale."""
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 _MONTH_STEPS = (1, 2, 3, 6, 12, 24, 60, 120, 240, 600)
 
@@ -36,10 +37,17 @@ def dates(first: np.datetime64, last: np.datetime64) -> Ticks:
 
 
 def logarithmic(low: float, high: float, word: Callable[[float], str]) -> Ticks:
-    """Round numbers between two positive ones on a log scale: finer where they are near each other."""
+    """Round numbers between two positive ones on a log scale, evenly spread.
+
+    They are finer where the two are near each other; over very many decades only some powers of ten are left.
+    """
+    first, last = math.floor(math.log10(low)), math.ceil(math.log10(high))
+    powers = sum(low <= 10.0**k <= high for k in range(first, last + 1))
+    stride = max(1, math.ceil(powers / _MOST))
     best: list[float] = []
-    for mantissas in _MANTISSAS:
-        marks = [m for m in _decades(low, high, mantissas) if low <= m <= high]
+    for mantissas in _MANTISSAS if stride == 1 else _MANTISSAS[:1]:
+        marks = [m * 10.0**k for k in range(first, last + 1, stride) for m in mantissas]
+        marks = [mark for mark in marks if low <= mark <= high]
         if len(marks) > _MOST:
             break
         best = marks
@@ -53,12 +61,6 @@ def linear(
 ) -> Ticks:
     """Round numbers in equal steps between two numbers; ``whole`` leaves out those with decimals."""
     return [(mark, word(mark)) for mark in _steps(low, high, about) if not whole or mark == round(mark)]
-
-
-def _decades(low: float, high: float, mantissas: tuple[float, ...]) -> list[float]:
-    first, last = math.floor(math.log10(low)), math.ceil(math.log10(high))
-    stride = max(1, math.ceil((last - first) / _MOST))
-    return [m * 10.0**k for k in range(first, last + 1, stride) for m in mantissas]
 
 
 def _steps(low: float, high: float, about: int) -> list[float]:

@@ -84,7 +84,7 @@ def verdict(found: list[Finding]) -> str:
     if bad:
         return f"Do not take the best row for skill. Against it: {', '.join(bad)}."
     if unknown:
-        return f"The best row may be more than luck. Open: {', '.join(unknown)}."
+        return f"The best row may be more than luck. Not settled: {', '.join(unknown)}."
     return "The best row passes what a sweep can test. Only days that it has not seen can tell more."
 
 

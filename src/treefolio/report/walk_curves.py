@@ -14,7 +14,7 @@ from treefolio.report import drawing, ticks
 from treefolio.report.curves import growth
 from treefolio.report.drawing import SMALL, colour, mark
 from treefolio.report.markup import Html, el, legend, row, section, table
-from treefolio.report.numerals import UNDEFINED, count, marked, shown
+from treefolio.report.numerals import UNDEFINED, count, marked, multiple, shown
 from treefolio.report.page import chart
 from treefolio.report.thin import kept
 from treefolio.sweep.walkforward.result import WalkForward
@@ -112,7 +112,7 @@ def _paint(axes: Axes, curves: Sequence[tuple[Floats, Floats, str, float]], chan
     axes.set_ylim(low, high)
     axes.set_xlim(first, last)
     ends = np.array([first, last]).astype("datetime64[D]")
-    mark(axes, x=ticks.dates(ends[0], ends[1]), y=ticks.logarithmic(low, high, lambda v: f"{v:,.4g}×"))
+    mark(axes, x=ticks.dates(ends[0], ends[1]), y=ticks.logarithmic(low, high, multiple))
 
 
 def _strength(curves: Sequence[tuple[Floats, Floats, str, float]], width: float) -> float:

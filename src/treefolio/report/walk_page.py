@@ -13,7 +13,7 @@ import polars as pl
 from treefolio.metrics import METRICS
 from treefolio.report.facts import execution_line, facts_section, part, window_line, word
 from treefolio.report.markup import Html, el, shortened
-from treefolio.report.numerals import UNDEFINED, count, percent, shown
+from treefolio.report.numerals import UNDEFINED, count, percent, ratio, shown
 from treefolio.report.page import cards, notes_alert, page, synthetic_alert
 from treefolio.report.walk_curves import curve_section, paths_section
 from treefolio.report.walk_tables import folds_section, scatter_section, stability_section, winners_section
@@ -165,4 +165,4 @@ def _against(result: WalkForward) -> str:
     own, rival = float(first["value"][-1]), float(first["benchmark"][-1])
     name = shortened(str(result.manifest.get("benchmark")), 40)
     side = "ahead of" if own > rival else "behind"
-    return f" On these days it ends {side} {name}: 1 becomes {own:,.4g}, there {rival:,.4g}."
+    return f" On these days it ends {side} {name}: 1 becomes {ratio(own)}, there {ratio(rival)}."

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -38,7 +39,7 @@ def folds_section(result: WalkForward) -> Html:
     """A line for each fold: when, what it chose, and the metric and annual return on both sides."""
     names = list(result.space.axes)[:LISTED_VARIABLES]
     keys = list(dict.fromkeys((result.by, ANNUAL)))
-    heads = ["", "Training", "Test", *(shortened(name, _LONGEST) for name in names)]
+    heads = ["", "Training", "Test", *map(_heading, names)]
     for key in keys:
         label = METRICS[key].label
         heads += [join((label, "training"), el("br")), join((label, "test"), el("br"))]
@@ -49,7 +50,7 @@ def folds_section(result: WalkForward) -> Html:
     note += f" {left} more variables have no column here." if left > 0 else ""
     note += f" {count(more)} more folds are in folds.parquet." if more > 0 else ""
     heads.append("Efficiency")
-    return section("folds", f"{count(len(result.folds))} folds", table(heads, rows), note=note)
+    return section("folds", f"{count(len(result.folds))} folds", table(heads, rows, kind="dense"), note=note)
 
 
 def _fold(fold: FoldResult, names: Sequence[str], keys: Sequence[str]) -> Html:
@@ -60,6 +61,11 @@ def _fold(fold: FoldResult, names: Sequence[str], keys: Sequence[str]) -> Html:
     values = [shortened(plain(winner.assignment[name]), _LONGEST) for name in names]
     pairs = [shown(METRICS[key], found.get(key)) for key in keys for found in (winner.metrics, outside)]
     return row(*dates, *values, *pairs, _percent(fold.efficiency), head=str(fold.number))
+
+
+def _heading(name: str) -> Html:
+    """A variable above its column, which may break after a dot."""
+    return join(re.split(r"(?<=[._])", shortened(name, _LONGEST)), el("wbr"))
 
 
 def _when(spans: Sequence[Span]) -> str:

@@ -27,7 +27,7 @@ from starlette.types import ASGIApp
 from treefolio.jobs.keyring import Keyring
 from treefolio.jobs.ledger.store import CHANNEL, Store
 from treefolio.jobs.vault import Vault
-from treefolio.service import problems
+from treefolio.service import front, problems
 from treefolio.service.accounts import page
 from treefolio.service.accounts import routes as accounts
 from treefolio.service.accounts.cookie import Cookie
@@ -158,7 +158,9 @@ def api(house: House, figures: Figures) -> FastAPI:
         lists.router(house),
     ):
         app.include_router(router, prefix=API)
-    if house.accounts is not None:
+    if house.accounts is None:
+        app.include_router(front.router(house.address))
+    else:
         app.include_router(page.router(discord=discord_of(house.settings) is not None))
         describe(app, Cookie(secure=house.address.secure))
     return app

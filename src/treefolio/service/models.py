@@ -72,7 +72,7 @@ class Job(Answer):
     state: State
     snapshot: str | None = Field(description="The hash of its prices; null until they are fetched.")
     rows_done: int
-    rows_total: int | None = Field(description="Unknown until a worker has planned it.")
+    rows_total: int | None = Field(description="Null for work on prices, until a worker knows.")
     rows_failed: int
     priority: int
     created_at: dt.datetime

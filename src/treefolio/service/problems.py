@@ -43,7 +43,7 @@ from treefolio.service.models import API
 
 log = logging.getLogger(__name__)
 
-_WHAT_IT_TAKES = f"GET {API}/openapi.json says what each route takes."
+_WHAT_IT_TAKES = f"GET {API}/openapi.json says what it takes."
 _STRATEGY = "Correct the strategy at that place; `treefolio inspect FILE` reads it."
 _PRICES = "Correct the prices, or use others."
 CODES: tuple[tuple[type[TreefolioError], str, int, str], ...] = (
@@ -147,7 +147,8 @@ def closing(error: Declined) -> tuple[int, str]:
 
 def away(error: Exception) -> Declined:
     """What is said while the database does not answer; the log says why."""
-    log.warning("the database does not answer", extra={"action": "database.away", "error": str(error)[:200]})
+    reason = " ".join(str(error).split())[:200]
+    log.warning("the database does not answer", extra={"action": "database.away", "reason": reason})
     return Declined(
         "the database does not answer",
         code="database_away",
@@ -258,7 +259,14 @@ async def _away(request: Request, error: Exception) -> JSONResponse:
 
 async def _fault(request: Request, error: Exception) -> JSONResponse:
     """An error that nobody foresaw; the log has it with the request's id."""
-    log.error("a fault", exc_info=error, extra={"action": "fault", "request_id": request_id(request)})
+    log.error(
+        "a fault in %s %s, request %s",
+        request.method,
+        getattr(request.scope.get("route"), "path", "what has no route"),  # a path may have a secret in it
+        request_id(request),
+        exc_info=error,
+        extra={"action": "fault", "request_id": request_id(request)},
+    )
     return problem(
         request_id(request),
         status=500,

@@ -175,10 +175,16 @@ class Supervisor:
         pause = 0.0 if kept.failures <= 1 else min(SLOWEST_SECONDS, _FIRST_PAUSE * 2 ** (kept.failures - 1))
         kept.due = time.monotonic() + pause
         log.warning(
-            "%s ended, and is started again",
+            "%s ended, %s, and is started again",
             kept.command.name,
+            _how(status),
             extra={"action": "process.ended", "of": kept.command.name, "status": status, "after": pause},
         )
+
+
+def _how(status: int) -> str:
+    """How a process ended, in words."""
+    return f"with status {status}" if status >= 0 else f"killed by signal {-status}"
 
 
 def _ask_to_end(process: subprocess.Popen[bytes] | None) -> None:

@@ -18,8 +18,15 @@ from typing import TypeVar
 
 from treefolio.engine.compiled import Question
 from treefolio.engine.run import Missing
-from treefolio.engine.window import used_at
-from treefolio.errors import FormatError, MissingPrices, SpaceError, UsageError, did_you_mean
+from treefolio.engine.window import given, used_at
+from treefolio.errors import (
+    FormatError,
+    MissingPrices,
+    SpaceError,
+    UsageError,
+    did_you_mean,
+    did_you_mean_file,
+)
 from treefolio.formats import Import, read
 from treefolio.graph.build import build
 from treefolio.graph.derive import fields, tickers
@@ -48,9 +55,8 @@ def load(source: Strategy | Import | str | Path) -> Import:
         return Import(strategy=source, format="native")
     path = Path(source)
     if not path.exists():
-        folder = path.parent
-        beside = sorted(each.name for each in folder.iterdir()) if folder.is_dir() else []
-        hint = did_you_mean(path.name, beside) or f"Looked for it in {folder.absolute()}."
+        nothing = f"{path.parent.absolute()} has nothing like it: name the strategy's file."
+        hint = did_you_mean_file(path) or nothing
         raise FormatError("there is no such file", source=str(path), hint=hint)
     if path.is_dir():
         raise FormatError("is a folder", source=str(path), hint="Name the strategy's file.")
@@ -182,7 +188,8 @@ def panel_for(
     own = needed.held | needed.read
     if missing == "error" and any(ticker not in supplied.panel for ticker in own):
         places = used_at(strategy, axes)
-        check_tickers(supplied.panel, {name: places[name] for name in own}, known=supply.tickers())
+        used = {name: places[name] for name in own}
+        check_tickers(supplied.panel, used, known=supply.tickers(), given=given(strategy, axes))
     return supplied
 
 

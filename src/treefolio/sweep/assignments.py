@@ -22,7 +22,7 @@ import polars as pl
 from treefolio.errors import SpaceError, did_you_mean
 from treefolio.indicators import SIGNATURES
 from treefolio.strategy.tree import Strategy
-from treefolio.sweep.space import MOST_ROWS, Choices, Space, Value, open_strategy
+from treefolio.sweep.space import MOST_ROWS, Choices, Space, Value, open_strategy, ravel, unravel
 
 Method = Literal["random", "latin"]
 METHODS: tuple[Method, ...] = ("random", "latin")
@@ -179,21 +179,19 @@ def sampled(space: Space, sample: Sample) -> Space:
         raise _too_few(space.size, count)
     draw = _latin if sample.method == "latin" else _random
     rng = np.random.Generator(np.random.PCG64(sample.seed))
-    sizes = np.array([len(values) for values in space.axes.values()], np.int64)
-    found = np.empty((0, len(sizes)), np.int64)
+    found = np.empty(0, np.int64)
     idle = 0
     while len(found) < count and idle < _ROUNDS:
-        drawn = draw(rng, sizes, count)
-        together = np.concatenate([found, drawn[space.satisfied(drawn)]])
-        _, first = np.unique(together, axis=0, return_index=True)
+        drawn = draw(rng, np.array(space.sizes), count)
+        together = np.concatenate([found, ravel(drawn[space.satisfied(drawn)], space.sizes)])
+        _, first = np.unique(together, return_index=True)
         kept = together[np.sort(first)]
         idle = 0 if len(kept) > len(found) else idle + 1
         found = kept[:count]
     if len(found) < count:
         raise _too_few(len(found), count)
-    order = np.lexsort(tuple(found[:, v] for v in reversed(range(len(sizes)))))
     origin = {"sample": sample.method, "count": count, "seed": sample.seed}
-    return replace(space, listed=np.ascontiguousarray(found[order]), origin=origin)
+    return replace(space, listed=unravel(np.sort(found), space.sizes), origin=origin)
 
 
 def _too_few(found: int, count: int) -> SpaceError:

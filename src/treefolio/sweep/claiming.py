@@ -1,4 +1,4 @@
-"""The folder of a sweep: made its own, or found to hold what an interrupted one left."""
+"""The folder of a sweep: made its own, found to hold what an interrupted one left, or given back."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def claim(
     if not (resume and path.exists()):
         for unfinished in folder.glob(".manifest.json.*") if resume else ():
             unfinished.unlink()  # it was killed before its first file was whole
-        files.require_free(folder)
+        files.require_free(folder, resumable=True)
         with files.explained(folder):
             folder.mkdir(parents=True, exist_ok=True)
         files.write_text(path, identity)
@@ -59,6 +59,16 @@ def claim(
         (folder / rows.PARTS).mkdir(exist_ok=True)
     names = sorted(part.stem.split("-") for part in (folder / rows.PARTS).glob("rows-*.parquet"))
     return [(int(first), int(last)) for _, first, last in names]
+
+
+def release(folder: Path) -> bool:
+    """Takes back what `claim` did to a folder without any rows; is it free again?"""
+    if (folder / rows.WHOLE).exists() or any((folder / rows.PARTS).glob("rows-*.parquet")):
+        return False
+    with files.explained(folder):
+        shutil.rmtree(folder / rows.PARTS, ignore_errors=True)
+        (folder / "manifest.json").unlink(missing_ok=True)
+    return not any(folder.iterdir())
 
 
 def _read_manifest(path: Path) -> Mapping[str, object]:

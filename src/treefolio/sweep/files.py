@@ -6,7 +6,8 @@ import errno
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
+import threading
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -62,21 +63,48 @@ def write_parquet(frame: pl.DataFrame | pl.LazyFrame, path: Path) -> None:
     with explained(path):
         partial = path.with_name(f".{path.name}.partial")
         try:
-            frame.lazy().sink_parquet(
-                partial,
-                row_group_size=ROW_GROUP,
-                compression="zstd",
-                compression_level=_LEVEL,
-                maintain_order=True,
-            )
+            _waiting(lambda: _sink(frame, partial))
             partial.replace(path)
         except BaseException:
             partial.unlink(missing_ok=True)
             raise
 
 
-def require_free(folder: Path) -> None:
+def _sink(frame: pl.DataFrame | pl.LazyFrame, path: Path) -> None:
+    frame.lazy().sink_parquet(
+        path,
+        row_group_size=ROW_GROUP,
+        compression="zstd",
+        compression_level=_LEVEL,
+        maintain_order=True,
+    )
+
+
+def _waiting(work: Callable[[], None]) -> None:
+    """Does the work on a thread of its own: Polars hears of Ctrl-C at its end, who waits hears of it at once.
+
+    Then the work is left behind, until it ends or the process does.
+    """
+    failed: list[BaseException] = []
+
+    def whole() -> None:
+        try:
+            work()
+        except BaseException as error:
+            failed.append(error)
+
+    thread = threading.Thread(target=whole, name="write", daemon=True)
+    thread.start()
+    thread.join()
+    if failed:
+        raise failed[0]
+
+
+def require_free(folder: Path, *, resumable: bool = False) -> None:
     """Nothing, when ``folder`` is absent or empty and can be made.
+
+    Args:
+        resumable: what is asked for can go on in a folder that it began.
 
     Raises:
         OutputError: it is a file, or holds something.
@@ -87,7 +115,8 @@ def require_free(folder: Path) -> None:
         if folder.exists() and any(folder.iterdir()):
             raise OutputError(
                 f"{folder} is not empty",
-                hint="Choose another --out folder, or remove this one; a sweep is continued with --resume.",
+                hint="Choose another --out folder, or remove this one"
+                + ("; a sweep is continued with --resume." if resumable else "."),
             )
 
 

@@ -42,7 +42,7 @@ from treefolio.strategy.variables import bind
 from treefolio.sweep import files, remote, rows, selection
 from treefolio.sweep.assignments import Listed, Sample, open_selection
 from treefolio.sweep.block import Worker, frame_of, track_less
-from treefolio.sweep.claiming import claim, folder_of
+from treefolio.sweep.claiming import claim, folder_of, release
 from treefolio.sweep.manifest import manifest, to_json
 from treefolio.sweep.space import Space, Value
 
@@ -184,6 +184,8 @@ class Planned:
         Args:
             threads: how many ranges are computed at once.
             resume: go on with what ``out`` holds of the same sweep.
+            progress: told how far it is at the beginning, after each range, and when all rows are there.
+            stop: when it is set while rows are computed, those under way are brought to their end.
             executor: computes the ranges instead of threads of this process: a ProcessPoolExecutor that
                 spawns, or a Dask client's (``client.get_executor()``).
             reality: over how many of the best rows White's and Hansen's tests are made.
@@ -192,7 +194,8 @@ class Planned:
 
         Raises:
             OutputError: ``out`` is not empty (without ``resume``), belongs to another sweep, or is full.
-            Stopped: ``stop`` was set; the parts that are done are kept in ``out``.
+            Stopped: ``stop`` was set; the parts that are done are kept in ``out``, which is free again when
+                there are none.
         """
         identity = self.identity
         with folder_of(out) as folder:
@@ -304,6 +307,7 @@ class _Work:
 
     def run(self) -> None:
         """Computes every range that is not there yet."""
+        self.report(0)
         with ExitStack() as stack:
             if self.executor is None:
                 pool = stack.enter_context(ThreadPoolExecutor(self.threads, thread_name_prefix="sweep"))
@@ -332,13 +336,20 @@ class _Work:
                         self.keep(begin, end, *numbers)
                     self.report(end - begin)
                 if self.stop.is_set() and self.gaps and not pending:
-                    raise Stopped(
-                        f"stopped after {self.done:,} of {self.total:,} combinations",
-                        hint=f"They are kept in {self.folder}; continue with --resume.",
-                    )
+                    raise self.stopped()
         except BaseException:
             self.stop.set()
             raise
+
+    def stopped(self) -> Stopped:
+        """What is said of a stop; a folder without any rows is given back."""
+        free = not self.done and release(self.folder)
+        return Stopped(
+            f"stopped after {self.done:,} of {self.total:,} combinations",
+            hint=f"Nothing is kept, and {self.folder} is free again: run it again when you like."
+            if free
+            else f"They are kept in {self.folder}; continue with --resume.",
+        )
 
     def next_range(self) -> tuple[int, int]:
         """The next range to compute: about `PART_SECONDS` long."""

@@ -190,10 +190,14 @@ def _of_sweep(sealed: Sealed, row: int | None, by: str) -> Choice:
     line = found.row(0, named=True)
     if line["status"] != "ok":
         raise UsageError(f"row {row} {line['status']}: {line['reason']}", hint="Choose another --row.")
-    assignment = {
+    return Choice(row=int(line[_NUMBER]), assignment=combination(sealed, line), why=why, known=line)
+
+
+def combination(sealed: Sealed, line: Mapping[str, object]) -> dict[str, Value]:
+    """The values of a row's variables, as the manifest spells them."""
+    return {
         name: next(value for value in values if value == line[name]) for name, values in sealed.axes.items()
     }
-    return Choice(row=int(line[_NUMBER]), assignment=assignment, why=why, known=line)
 
 
 def _of_walk(sealed: Sealed, row: int | None, by: str | None) -> Choice:
@@ -266,7 +270,7 @@ def reveal(
         snapshot=panel.content_hash,
         before=looks(sealed.folder),
         elsewhere=0 if home is None else _elsewhere(home, sealed, str(days[seen + 1]), str(days[-1])),
-        notes=(*notes, *_other_prices(sealed, panel), *_differences(choice, in_sample)),
+        notes=(*notes, *_other_prices(sealed, panel), *differences(choice, in_sample)),
     )
 
 
@@ -276,17 +280,26 @@ def require_same(sealed: Sealed, panel: Panel) -> None:
     Raises:
         PriceError: they are others, or go no further.
     """
-    same = sealed.manifest["prices"]
-    if window.until(panel, sealed.end).content_hash != sealed.snapshot:
-        raise PriceError(
-            f"these are not the prices of {sealed.folder}: up to {sealed.end} they differ from its snapshot",
-            hint=f"It was made with {same['source']} ({same['basis']}): give the same, with the same flags.",
-        )
+    require_prices(sealed, panel)
     if panel.sessions[-1] <= np.datetime64(sealed.end):
         raise PriceError(
             f"the prices end on {panel.sessions[-1]}, as the result does: nothing was held out",
             session=str(panel.sessions[-1]),
             hint="Keep the end out with --holdout 2y, or give prices that go further.",
+        )
+
+
+def require_prices(sealed: Sealed, panel: Panel) -> None:
+    """Nothing, when the prices are those of the result up to its end.
+
+    Raises:
+        PriceError: they are others.
+    """
+    same = sealed.manifest["prices"]
+    if window.until(panel, sealed.end).content_hash != sealed.snapshot:
+        raise PriceError(
+            f"these are not the prices of {sealed.folder}: up to {sealed.end} they differ from its snapshot",
+            hint=f"It was made with {same['source']} ({same['basis']}): give the same, with the same flags.",
         )
 
 
@@ -298,7 +311,7 @@ def _other_prices(sealed: Sealed, panel: Panel) -> tuple[str, ...]:
     return ("the prices behind the end are others, or go further, than when they were held out",)
 
 
-def _differences(choice: Choice, in_sample: Numbers) -> tuple[str, ...]:
+def differences(choice: Choice, in_sample: Numbers) -> tuple[str, ...]:
     """A note when the result's own numbers are not found again."""
     for key, value in in_sample.items():
         known = choice.known.get(key)

@@ -69,6 +69,9 @@ class Asked:
 class Gathered:
     """Numbers of all rows of a sweep, filled range by range; several threads may do so at once.
 
+    Until then they are 0 and take no memory: the system gives zeros when a page is first written to, so that
+    a sweep of many millions of rows begins, and is stopped, as quickly as a small one.
+
     Attributes:
         lengths: (blocks,) sessions in each block.
         moments: (rows, 4) the metrics `rows.MOMENTS`.
@@ -79,9 +82,9 @@ class Gathered:
     def __init__(self, size: int, returns: int) -> None:
         self.lengths = np.diff(cscv.block_edges(returns))
         self.returns = returns
-        self.moments = np.full((size, len(rows.MOMENTS)), np.nan)
-        self.sums = np.full((size, self.blocks), np.nan)
-        self.squares = np.full((size, self.blocks), np.nan)
+        self.moments = np.zeros((size, len(rows.MOMENTS)))
+        self.sums = np.zeros((size, self.blocks))
+        self.squares = np.zeros((size, self.blocks))
         self.codes = np.zeros(size, np.int8)
 
     @property

@@ -9,7 +9,7 @@ from __future__ import annotations
 import time
 from collections import deque
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Literal
 
@@ -18,9 +18,9 @@ import polars as pl
 from numpy.typing import NDArray
 
 from treefolio.engine import reference
-from treefolio.engine.compiled import Prepared, Question, prepare, record
+from treefolio.engine.compiled import Prepared, Question, prepare, record, traded_otherwise
 from treefolio.engine.run import Run
-from treefolio.errors import UsageError
+from treefolio.errors import TreefolioError, UsageError
 from treefolio.indicators import SIGNATURES
 from treefolio.market.panel import Panel
 from treefolio.metrics import Activity, Frame, measure_one
@@ -142,6 +142,16 @@ def run(
         notes=prepared.notes,
         seconds=phases(prepared, ready - began, done - ready),
     )
+
+
+def filled_later(result: Result) -> Mapping[str, float | None] | None:
+    """The metrics if its decisions were traded at the next close; None where something has no price then."""
+    execution = replace(result.prepared.question.execution, fill="next_close")
+    try:
+        made = record(traded_otherwise(result.prepared, execution))
+    except TreefolioError:
+        return None
+    return measure_one(made.returns, result.frame, Activity.of(made.activity))
 
 
 def phases(prepared: Prepared, preparing: float, execution: float) -> dict[str, float]:

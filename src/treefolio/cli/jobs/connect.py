@@ -10,6 +10,7 @@ from uuid import UUID
 
 from typer import Argument, Context, Option
 
+from treefolio.cli import offered
 from treefolio.cli.flags import spread
 from treefolio.errors import UsageError
 from treefolio.settings import PREFIX
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
 
 Id = Annotated[str, Argument(metavar="ID", help="Of the job, or its beginning.")]
 _SHORTEST = 4
+_CUT = "…"
+"""So ends an id in a table that is wider than the terminal."""
 _LOOKED_AT = 500
 _PATIENCE_SECONDS = 5.0
 """Somebody waits at a terminal; `watch` is more patient by itself."""
@@ -28,7 +31,10 @@ _PATIENCE_SECONDS = 5.0
 class Service:
     """Which service."""
 
-    url: Annotated[str | None, Option(metavar="URL", help="Of the service [TREEFOLIO_URL].")] = None
+    url: Annotated[
+        str | None,
+        Option(metavar="URL", help="Of the service [TREEFOLIO_URL].", callback=offered.note_url),
+    ] = None
     token: Annotated[str | None, Option(metavar="T", help="Where users log in [TREEFOLIO_TOKEN].")] = None
 
 
@@ -79,6 +85,7 @@ def whole_id(text: str, ids: Callable[[], Sequence[UUID]], *, noun: str, listing
     Raises:
         UsageError: none begins so, or several do.
     """
+    text = text.removesuffix(_CUT)
     try:
         return UUID(text)
     except ValueError:

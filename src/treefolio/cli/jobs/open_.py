@@ -10,13 +10,14 @@ from treefolio.cli import show
 from treefolio.cli.flags import Out, spread
 from treefolio.cli.jobs import watch
 from treefolio.cli.jobs.connect import Id, Service, connect, job_id
-from treefolio.cli.jobs.rows import By, Where
+from treefolio.cli.jobs.rows import By, Where, variables_of
 from treefolio.errors import UsageError
 
 if TYPE_CHECKING:
     from uuid import UUID
 
     from treefolio.client import Client
+    from treefolio.service.models import Rows
 
 
 @spread
@@ -34,18 +35,28 @@ def verb(
 
     require_free(out)
     with connect(service, context) as client:
-        run = client.open_row(*_row(client, job_id(job, client), by, where, rank))
+        sweep = job_id(job, client)
+        found = _row(client, sweep, by, where, rank)
+        show.say(_said(found))
+        run = client.open_row(sweep, found.numbers[0])
         watch.until_end(client, run.id)
         client.export(run.id, out)
     show.say(f"Files: {out}, to begin with {out / 'report.html'}")
     return 0
 
 
-def _row(client: Client, job: UUID, by: str, where: str | None, rank: int) -> tuple[UUID, int]:
-    """The sweep, and the number of the row in it."""
+def _row(client: Client, job: UUID, by: str, where: str | None, rank: int) -> Rows:
+    """The row that is meant, alone on a page. Raises UsageError: there is none."""
     found = client.rows(job, sort=[by] if by else [], where=where, limit=1, offset=rank - 1)
     if not found.numbers:
         raise UsageError(
             f"there is no row {rank}: {found.matching:,} match", hint="`treefolio jobs rows` shows them."
         )
-    return job, found.numbers[0]
+    return found
+
+
+def _said(found: Rows) -> str:
+    """The number of a row in its sweep, and its combination."""
+    names = [column.name for column in found.columns]
+    values = ", ".join(f"{name} {found.rows[0][place]}" for place, name in enumerate(variables_of(names)))
+    return f"Row {found.numbers[0]:,}: {values}"

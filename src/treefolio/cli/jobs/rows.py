@@ -14,6 +14,7 @@ from treefolio.cli.jobs.connect import Id, Service, connect, job_id
 from treefolio.errors import UsageError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from uuid import UUID
 
     import polars as pl
@@ -75,9 +76,15 @@ def _show(found: Rows, by: str) -> None:
         show.say("No row satisfies the condition." if found.rows_done else "There are no rows yet.")
         return
     names = [column.name for column in found.columns]
-    show.rows(frame_of(found), by.removeprefix("-") or "status", names[: names.index("start")])
+    ranked = by.removeprefix("-") or "status"
+    show.rows(frame_of(found), ranked, variables_of(names), all_in="--save FILE")
     if found.matching > len(found.rows):
         show.say(f"{found.matching - len(found.rows):,} more; -n says how many to show.")
+
+
+def variables_of(names: Sequence[str]) -> Sequence[str]:
+    """The names of a table's columns that are variables."""
+    return names[: names.index("start")]
 
 
 def frame_of(found: Rows) -> pl.DataFrame:

@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 
 from typer import Argument, Context, Option
 
-from treefolio.cli import show
+from treefolio.cli import offered, show
 from treefolio.cli.flags import AsJson, spread
 from treefolio.cli.jobs.connect import Id, Service, connect, job_id
 from treefolio.errors import UsageError, did_you_mean
@@ -56,6 +56,7 @@ def schedule(
         meant = job_id(job, client)
         made = client.schedules.make(meant, at=at, name=name, days=days, source=source, feed=feed)
     show.say(f"{made.name} is due {_when(made.next_at)}")
+    show.notes([offered.here(made.note)] if made.note else [])
     return 0
 
 
@@ -70,7 +71,7 @@ def schedules(context: Context, service: Service, as_json: AsJson = False) -> in
         sys.stdout.write(Schedules(schedules=list(found)).model_dump_json(indent=2) + "\n")
         return 0
     if not found:
-        show.say("No schedules; `treefolio jobs schedule ID --at 18:30` makes one.")
+        show.offer("No schedules; `treefolio jobs schedule ID --at 18:30` makes one.")
         return 0
     headings = ("schedule", "days", "due next", "last job", "")
     show.plain_table(headings, [_line(each) for each in found], left=len(headings))

@@ -20,8 +20,6 @@ if TYPE_CHECKING:
     from treefolio.client import Client
     from treefolio.service.models import Job, Progress
 
-_LOW = 0.6
-"""Of the workers, at once: below it something holds them up."""
 _ENOUGH, _OFTEN = 8, 0.5
 """Chunks, and the share of them that began unprepared, from which that is worth a word."""
 _SILENT_SECONDS = 6.0
@@ -118,8 +116,6 @@ def said(at: Progress) -> str:
 
 def _odd(at: Progress) -> Iterator[str]:
     """What is not as it should be, of the workers and what they have ready."""
-    if at.workers > 1 and at.parallelism is not None and at.parallelism < _LOW * at.workers:
-        yield f"only {at.parallelism:.1f} chunks at once"
     chunks = at.cache_hits + at.cache_misses
     if chunks >= _ENOUGH and at.cache_misses > _OFTEN * chunks:
         yield f"{at.cache_misses:,} of {chunks:,} chunks had to prepare first"

@@ -20,26 +20,23 @@ _TOKENS = ("in_person", "login")
 
 
 @contextmanager
-def in_person(client: Client, method: str, path: str) -> Iterator[None]:
-    """Where a service takes no token, says how to do it there: by this method and path.
+def in_person(client: Client) -> Iterator[None]:
+    """Where a service takes no token, says where else to do it: on its page.
 
     Raises:
         ServiceError: it refuses the token, or that there is none; or whatever else it says.
     """
     from treefolio.client import ServiceError  # noqa: PLC0415 - heavy
-    from treefolio.service.models import API  # noqa: PLC0415 - with the others
 
     try:
         yield
     except ServiceError as error:
         if error.code not in _TOKENS:
             raise
-        base = f"{client.transport.url.rstrip('/')}{API}"
         raise ServiceError(
             "this service takes keys in person alone: by a login, never with a token",
             code=error.code,
             status=error.status,
             request_id=error.request_id,
-            hint=f"Do it over HTTP: POST {base}/login, then {method} {base}{path} with the login's cookie,"
-            " Origin and X-CSRF-Token; docs/service.md shows how, under Keys.",
+            hint=f"Do it on the page {client.transport.url.rstrip('/')}/welcome.",
         ) from None

@@ -21,7 +21,7 @@ _ACCOUNTS = {True: "live", False: "paper", None: ""}
 @spread
 def verb(context: Context, service: Service, as_json: AsJson = False) -> int:
     """List which keys are kept; they themselves are never shown."""
-    with connect(service, context) as client, in_person(client, "GET", "/keys"):
+    with connect(service, context) as client, in_person(client):
         found = client.keys.all()
     if as_json:
         from treefolio.service.keys.models import KeptKeys  # noqa: PLC0415 - heavy
@@ -29,7 +29,7 @@ def verb(context: Context, service: Service, as_json: AsJson = False) -> int:
         sys.stdout.write(KeptKeys(keys=list(found)).model_dump_json(indent=2) + "\n")
         return 0
     if not found:
-        show.say("No keys; `treefolio keys set alpaca` keeps some.")
+        show.offer("No keys; `treefolio keys set alpaca` keeps some.")
         return 0
     headings = ("kind", "key id ends with", "account", "set")
     show.plain_table(headings, [_line(each) for each in found], left=len(headings))

@@ -16,7 +16,7 @@ from treefolio.errors import UsageError
 def verb(kind: Kind, context: Context, service: Service) -> int:
     """Have the service forget your keys of a kind; at the vendor they stay valid."""
     one_of(kind, KINDS, "KIND")
-    with connect(service, context) as client, in_person(client, "DELETE", f"/keys/{kind}"):
+    with connect(service, context) as client, in_person(client):
         if kind not in {each.kind for each in client.keys.all()}:
             raise UsageError(f"no keys at {kind} are kept", hint="`treefolio keys list` shows which are.")
         client.keys.remove(kind)

@@ -35,7 +35,7 @@ def verb(
         )
     if live and kind != "alpaca":
         raise UsageError("--live is of alpaca", hint="Leave it out.")
-    with connect(service, context) as client, in_person(client, "PUT", f"/keys/{kind}"):
+    with connect(service, context) as client, in_person(client):
         earlier = {each.kind for each in client.keys.all()}  # who may not set keys hears so before typing
         given = _given(kind)
         if kind == "alpaca":

@@ -29,7 +29,7 @@ def verb(context: Context, service: Service, as_json: AsJson = False) -> int:
         sys.stdout.write(ValueLists(lists=list(found)).model_dump_json(indent=2) + "\n")
         return 0
     if not found:
-        show.say("No lists; `treefolio lists add NAME TEXT` keeps one.")
+        show.offer("No lists; `treefolio lists add NAME TEXT` keeps one.")
         return 0
     headings = ("list", "name", "holds", "values")
     show.plain_table(headings, [_line(each) for each in found], left=len(headings))

@@ -32,7 +32,7 @@ def shares(name: Strategic, context: Context, service: Service, as_json: AsJson 
         sys.stdout.write(Shares(shares=list(found)).model_dump_json(indent=2) + "\n")
         return 0
     if not found:
-        show.say(f"No links; `treefolio strategies share {shlex.quote(strategy.name)}` makes one.")
+        show.offer(f"No links; `treefolio strategies share {shlex.quote(strategy.name)}` makes one.")
         return 0
     headings = ("link", "version", "made", "state")
     now = dt.datetime.now(dt.UTC)

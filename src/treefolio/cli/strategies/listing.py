@@ -33,7 +33,7 @@ def verb(
         return 0
     if not found.strategies:
         asked = folder is not None or tag or search
-        show.say(
+        show.offer(
             "No such strategies." if asked else "No strategies; `treefolio strategies add FILE` keeps one."
         )
         return 0

@@ -158,7 +158,11 @@ class Agenda:
             raise
         except Exception as error:  # whatever is wrong with one, others must fire
             reason = str(getattr(error, "message", "")) or f"{type(error).__name__}: {error}"
-            log.warning("not submitted", extra={"action": "agenda.refused", "reason": reason, **facts})
+            log.warning(
+                "the schedule %r was not submitted",
+                row.name,
+                extra={"action": "agenda.refused", "reason": reason, **facts},
+            )
             return {"last_job": None, "last_reason": reason}
         log.info("submitted", extra={"action": "agenda.fired", "job": str(job.id), **facts})
         return {"last_job": job.id, "last_reason": None}

@@ -7,7 +7,7 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Double, Row, cast, func, select, tuple_
+from sqlalchemy import ColumnElement, Connection, Double, Row, and_, cast, func, select, tuple_
 
 from treefolio.jobs.ledger import limits
 from treefolio.jobs.ledger.clock import ago, alive
@@ -19,6 +19,8 @@ RECENT = 40
 """Ranges from which the rate is taken."""
 _SURE = 0.02
 """No estimate is narrower."""
+_TURNS = 5
+"""A job to which no worker came for as many ranges' time was paused, or the service was down."""
 _REMEMBERED_S = 3_600.0
 """How long chunks take is told from jobs that are under way, or ended within as long."""
 
@@ -100,9 +102,24 @@ def _rates(recent: Sequence[Row[Any]]) -> tuple[float | None, float | None]:
     """Rows a second over the last ranges, and how many were under way at once."""
     if not recent:
         return None, None
-    span = max(each.finished_at for each in recent) - min(each.begun_at for each in recent)
-    seconds = max(span.total_seconds(), 1e-3)
+    under_way = [(each.begun_at, max(each.begun_at, each.finished_at)) for each in recent]  # clocks move
+    seconds = max(_span(under_way), 1e-3)
     return sum(each.last - each.first for each in recent) / seconds, sum(e.seconds for e in recent) / seconds
+
+
+def _span(under_way: Sequence[tuple[dt.datetime, dt.datetime]]) -> float:
+    """Seconds from the first beginning to the last end, without the times in which the job had no turn.
+
+    Short times between two ranges count: other users' chunks have their turns in them.
+    """
+    ordered = sorted(under_way)
+    longest = _TURNS * sum(((end - begin) for begin, end in ordered), dt.timedelta()) / len(ordered)
+    until, span = ordered[0][0], dt.timedelta()
+    for begin, end in ordered:
+        idle = begin - until
+        span += max(end - until, dt.timedelta()) - (idle if idle > longest else dt.timedelta())
+        until = max(until, end)
+    return span.total_seconds()
 
 
 def _left(job: Job, rate: float, recent: Sequence[Row[Any]]) -> tuple[float, float, float] | None:
@@ -124,30 +141,43 @@ def _ahead(connection: Connection, job: Job, lease_s: float) -> tuple[int | None
     place, others = _held_place(connection, job) if job.held else _place(connection, job)
     if place is None:
         return 0, None
-    queued = jobs.c.id.distinct()
-    many, chunks_before = connection.execute(
-        select(func.count(queued).filter(jobs.c.state == State.QUEUED), func.count())
+    own = and_(jobs.c.owner == job.owner, tuple_(*limits.HELD_ORDER) < tuple_(*_standing(job)))
+    before = and_(
+        chunks.c.ticket.is_not(None),
+        tuple_(-jobs.c.priority, chunks.c.tag, chunks.c.ticket) < tuple_(*place),
+    )
+    waits = chunks.c.state == ChunkState.WAITING
+    is_open = chunks.c.state.in_((ChunkState.WAITING, ChunkState.TAKEN))
+    many, chunks_before, rows_before = connection.execute(
+        select(
+            func.count(jobs.c.id.distinct()).filter(waits, before, jobs.c.state == State.QUEUED),
+            func.count().filter(waits, own | (before & (jobs.c.owner != job.owner))),
+            func.coalesce(func.sum(jobs.c.rows_total).filter(chunks.c.work == Work.PLAN, own), 0),
+        )
         .select_from(chunks)
         .join(jobs, jobs.c.id == chunks.c.job)
-        .where(
-            chunks.c.state == ChunkState.WAITING,
-            jobs.c.state.in_(WORKING),
-            chunks.c.ticket.is_not(None),
-            jobs.c.id != job.id,
-            tuple_(-jobs.c.priority, chunks.c.tag, chunks.c.ticket) < tuple_(*place),
-        )
+        .where(is_open, jobs.c.state.in_(WORKING), jobs.c.id != job.id)
     ).one()
-    each_takes = connection.execute(
-        select(func.avg(chunks.c.seconds))
+    return many + others, _lasting(connection, chunks_before, int(rows_before), lease_s)
+
+
+def _lasting(connection: Connection, count: int, rows: int, lease_s: float) -> float | None:
+    """Seconds that so many chunks take, and rows that are not cut into chunks yet, if they are as those of
+    late; None where nothing is known of them."""
+    ranges = chunks.c.work == Work.ROWS
+    each_takes, each_has = connection.execute(
+        select(func.avg(chunks.c.seconds), func.avg(chunks.c.last - chunks.c.first).filter(ranges))
         .join_from(chunks, jobs, jobs.c.id == chunks.c.job)
         .where(
             chunks.c.state == ChunkState.DONE,
             jobs.c.state.in_(WORKING) | (jobs.c.finished_at > ago(_REMEMBERED_S)),
         )
-    ).scalar()
+    ).one()
     hands = alive(connection, lease_s)
-    starts = None if each_takes is None or not hands else (chunks_before + others) * float(each_takes) / hands
-    return many + others, starts
+    if each_takes is None or not hands or (rows and not each_has):
+        return None
+    uncut = rows / float(each_has) if rows else 0.0
+    return (count + uncut) * float(each_takes) / hands
 
 
 def _place(connection: Connection, job: Job) -> tuple[tuple[int, int, int] | None, int]:
@@ -162,9 +192,13 @@ def _place(connection: Connection, job: Job) -> tuple[tuple[int, int, int] | Non
 def _held_place(connection: Connection, job: Job) -> tuple[tuple[int, int, int], int]:
     """Behind all that its owner has in the queue; and how many others of the owner are let go before."""
     served = connection.execute(select(users.c.served).where(users.c.id == job.owner)).scalar_one()
-    mine = (-job.priority, job.kind != "run", -job.precedence, job.created_at, job.id)
-    before = tuple_(*limits.HELD_ORDER) < tuple_(*mine)
+    before = tuple_(*limits.HELD_ORDER) < tuple_(*_standing(job))
     others = connection.execute(
         select(func.count()).where(jobs.c.owner == job.owner, jobs.c.held, before)
     ).scalar_one()
     return (-job.priority, served, 0), others
+
+
+def _standing(job: Job) -> tuple[object, ...]:
+    """Where a job stands among those of its owner, as `limits.HELD_ORDER` has them."""
+    return -job.priority, job.kind != "run", -job.precedence, job.created_at, job.id

@@ -45,7 +45,7 @@ class Job:
     Attributes:
         request: what is asked, as `requests.to_json` writes it.
         snapshot: None until its prices are fetched, and for work that needs none.
-        rows_total: None until it is planned.
+        rows_total: None for work on prices, until a worker says how many steps it has.
         rows_failed: rows of chunks that failed; they are among `rows_done`.
         key: with it a submission that is repeated is known.
         reason: why it failed, or what is missing of a partial one.

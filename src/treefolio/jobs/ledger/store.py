@@ -41,6 +41,7 @@ from treefolio.jobs.tables import (
 __all__ = ["CHANNEL", "Store", "engine_of", "open_store"]
 
 
+_ENDED = "It has ended; `treefolio jobs list --state queued` shows those that wait."
 PATIENCE = {"connect_timeout": 5, "tcp_user_timeout": 15_000}
 """Of a connection, as libpq calls it: seconds to make it, milliseconds until a silent network is given up."""
 
@@ -137,8 +138,10 @@ class Store:
 
     # Jobs.
 
-    def submit(self, owner: str, request: Request, *, key: str | None = None) -> Job:
+    def submit(self, owner: str, request: Request, *, key: str | None = None, name: str | None = None) -> Job:
         """A new job, which waits for a worker; the earlier one when the key was used for the same request.
+
+        It is called as its strategy is, unless there is a name for it.
 
         Raises:
             Refused: its prices are not here, or the key was used for another request.
@@ -146,7 +149,7 @@ class Store:
             FormatError, StrategyError: its strategy cannot be read.
         """
         with reached(), self.engine.begin() as connection:
-            return job_of(submitting.submit(connection, self.settings, owner, request, key))
+            return job_of(submitting.submit(connection, self.settings, owner, request, key, name))
 
     def get(self, owner: str, job: UUID) -> Job:
         """The job. Raises NoSuchJob."""
@@ -314,7 +317,7 @@ def _owned(connection: Connection, owner: str, job: UUID) -> Row[Any]:
 
 def _require_open(row: Row[Any]) -> None:
     if row.state in ENDED:
-        raise Refused(f"a job that is {row.state} has no place in the queue", hint="It has ended.")
+        raise Refused(f"a job that is {row.state} has no place in the queue", hint=_ENDED)
 
 
 def _no_such(job: UUID) -> NoSuchJob:

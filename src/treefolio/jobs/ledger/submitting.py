@@ -12,7 +12,7 @@ from sqlalchemy.dialects import postgresql
 from treefolio.errors import Refused
 from treefolio.jobs import requests
 from treefolio.jobs.ledger import limits, retention
-from treefolio.jobs.ledger.records import ChunkState
+from treefolio.jobs.ledger.records import ChunkState, Work
 from treefolio.jobs.ledger.transitions import tell
 from treefolio.jobs.settings import JobSettings
 from treefolio.jobs.states import State
@@ -20,9 +20,16 @@ from treefolio.jobs.tables import chunks, jobs
 
 
 def submit(
-    connection: Connection, settings: JobSettings, owner: str, request: requests.Request, key: str | None
+    connection: Connection,
+    settings: JobSettings,
+    owner: str,
+    request: requests.Request,
+    key: str | None,
+    name: str | None = None,
 ) -> Row[Any]:
     """The row of the new job, which waits for a worker; of the earlier one when the key is known.
+
+    It is called as its strategy is, unless there is a name for it.
 
     The key is looked up before anything is locked: its job may be being purged, and the purge would wait for
     who waits for that.
@@ -41,15 +48,16 @@ def submit(
     if prices is not None:
         retention.needing(connection)
         _require_prices(connection, owner, prices)
+    combinations = limits.combinations(request)
     values = {
         "id": uuid.uuid4(),
         "owner": owner,
         "kind": requests.kind_of(request),
-        "name": requests.name_of(request),
+        "name": name or requests.name_of(request),
         "state": State.QUEUED,
         "request": asked,
         "snapshot": prices,
-        "rows_total": kind.rows,
+        "rows_total": combinations if kind.first is Work.PLAN else kind.rows,
         "key": key,
     }
     statement = postgresql.insert(jobs).values(values)
@@ -57,8 +65,8 @@ def submit(
         statement.on_conflict_do_nothing(constraint="jobs_owner_key").returning(jobs)
     ).one_or_none()
     if made is None:  # somebody used the key just now
-        return submit(connection, settings, owner, request, key)
-    limits.require_combinations(connection, settings, owner, limits.combinations(request))
+        return submit(connection, settings, owner, request, key, name)
+    limits.require_combinations(connection, settings, owner, combinations)
     limits.require_room(connection, settings, owner)
     first = {"job": made.id, "work": kind.first, "number": 0, "first": 0, "last": kind.rows or 0}
     connection.execute(insert(chunks).values(**first, state=ChunkState.WAITING, tag=0))

@@ -75,6 +75,7 @@ __all__ = [
     "scheme_from_json",
     "settled",
     "snapshot_of",
+    "source_of",
     "to_json",
     "walk",
 ]
@@ -222,6 +223,13 @@ def snapshot_of(request: Request) -> str | None:
     """The hash of the prices; None when they will be fetched, or none are needed."""
     asked = asked_of(request)
     return None if asked is None else asked.snapshot
+
+
+def source_of(request: Request) -> str | None:
+    """Where the service is to fetch prices from for it; None when it has them."""
+    if not isinstance(request, Backtest):
+        return request.source
+    return None if request.asked.fetch is None else request.asked.fetch.source
 
 
 def settled(data: Mapping[str, object], snapshot: str | None) -> Mapping[str, object]:

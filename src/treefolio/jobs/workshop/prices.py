@@ -6,7 +6,7 @@ with those of the environment. Addresses of vendors come from the settings alone
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import date
 from pathlib import Path
 from threading import Event
@@ -30,11 +30,11 @@ from treefolio.market.store import Store, Told
 from treefolio.market.supply import Supplied, Supply, SyntheticSupply, VendorSupply
 
 SYNTHETIC = "synthetic"
-_KEYS: Mapping[str, tuple[Any, Callable[[Any], dict[str, object]]]] = {
-    "alpaca": (AlpacaKeys, lambda keys: {"alpaca_key": keys.key_id, "alpaca_secret": keys.secret}),
-    "massive": (MassiveKey, lambda keys: {"massive_key": keys.key}),
+_KEYS: Mapping[str, tuple[Any, Mapping[str, str]]] = {
+    "alpaca": (AlpacaKeys, {"alpaca_key": "key_id", "alpaca_secret": "secret"}),
+    "massive": (MassiveKey, {"massive_key": "key"}),
 }
-"""Source → what of the vault it takes, and the settings that these are."""
+"""Source → what of the vault it takes; and the settings that these are, with their names there."""
 
 
 def settings_of(source: str | None, owner: str, job: UUID, vault: Vault, home: Path) -> MarketSettings:
@@ -47,8 +47,19 @@ def settings_of(source: str | None, owner: str, job: UUID, vault: Vault, home: P
     if source is not None and source in _KEYS:
         shape, fields = _KEYS[source]
         keys = vault.of(owner, shape, job=job)
-        changed |= {} if keys is None else fields(keys)
+        changed |= {} if keys is None else {name: getattr(keys, field) for name, field in fields.items()}
     return market_settings().model_copy(update=changed)
+
+
+def lacks_keys(source: str, owner: str, vault: Vault) -> bool:
+    """The source takes keys, and neither the owner has some in the vault nor the environment here has any."""
+    if source not in _KEYS:
+        return False
+    shape, fields = _KEYS[source]
+    settings = market_settings()
+    return all(getattr(settings, name) is None for name in fields) and all(
+        each.kind != shape.kind for each in vault.listed(owner)
+    )
 
 
 def store_of(source: Source, settings: MarketSettings) -> Store:

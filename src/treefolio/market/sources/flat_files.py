@@ -30,7 +30,7 @@ from threading import Event
 
 import polars as pl
 
-from treefolio.errors import SourceError, did_you_mean
+from treefolio.errors import SourceError, did_you_mean, did_you_mean_file
 from treefolio.market import calendar
 from treefolio.market.accepted import Accepted
 from treefolio.market.actions import Action
@@ -338,8 +338,7 @@ def _table(path: Path) -> pl.DataFrame:
             return pl.read_parquet(path)
         return pl.read_csv(path, infer_schema=False)
     except FileNotFoundError:
-        beside = [each.name for each in path.parent.iterdir()] if path.parent.is_dir() else []
-        hint = did_you_mean(path.name, beside) or f"Looked for it in {path.parent.absolute()}."
+        hint = did_you_mean_file(path) or f"{path.parent.absolute()} has nothing like it."
         raise SourceError("there is no such file", source=str(path), hint=hint) from None
     except (OSError, pl.exceptions.PolarsError) as error:
         reason = str(error).strip().split("\n")[0]

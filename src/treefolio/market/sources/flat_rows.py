@@ -15,7 +15,7 @@ from pathlib import Path
 
 import polars as pl
 
-from treefolio.errors import SourceError, did_you_mean
+from treefolio.errors import SourceError, did_you_mean, did_you_mean_file
 from treefolio.market import calendar
 from treefolio.market.bars import DAILY
 from treefolio.market.panel import FIELDS
@@ -65,8 +65,7 @@ def find_files(folder: Path, interval: str = DAILY) -> tuple[list[FlatFile], dic
     there is no such folder, or nothing in it.
     """
     if not folder.is_dir():
-        beside = [each.name for each in folder.parent.iterdir()] if folder.parent.is_dir() else []
-        hint = did_you_mean(folder.name, beside) or f"Looked for it in {folder.parent.absolute()}."
+        hint = did_you_mean_file(folder) or f"{folder.parent.absolute()} has nothing like it."
         raise SourceError("there is no such folder", source=str(folder), hint=hint)
     paths = [path for path in folder.rglob("*.csv*") if _is_of(path, interval) and _looks_right(path)]
     if not paths:

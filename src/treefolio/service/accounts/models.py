@@ -68,7 +68,9 @@ class NewUser(Body):
     model_config = _example(name="ann", tier="paid")
     name: Name
     administrator: StrictBool = False
-    tier: Annotated[StrictStr, Field(max_length=100)] = "free"
+    tier: Annotated[StrictStr, Field(max_length=100)] | None = Field(
+        default=None, description="`free`, and of administrators `paid`, when left out."
+    )
 
 
 class UserChange(Body):

@@ -28,6 +28,8 @@ from treefolio.service.settings import ServiceSettings
 FIRST = "admin"
 """The name of the first administrator."""
 LINK_LASTS = dt.timedelta(hours=24)
+_TIER, _TIER_OF_ADMINISTRATORS = "free", "paid"
+"""Of a new user, where no other one is named."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,8 +96,12 @@ class Accounts:
 
     # Users.
 
-    def enter(self, name: str, *, administrator: bool = False, tier: str = "free") -> User:
-        """A new user. Raises Declined when the name is none, or is taken; or there is no such tier."""
+    def enter(self, name: str, *, administrator: bool = False, tier: str | None = None) -> User:
+        """A new user. Raises Declined when the name is none, or is taken; or there is no such tier.
+
+        tier: None for the usual one, which administrators have a better one than.
+        """
+        tier = self._usual_tier(administrator) if tier is None else tier
         self._require_tier(tier)
         found = names.plain(name)
         values = {"id": uuid.uuid4().hex, "name": found, "handle": names.handle_of(found)}
@@ -177,6 +183,7 @@ class Accounts:
             return None
         if not known:
             values = {"id": uuid.uuid4().hex, "name": FIRST, "handle": FIRST, "administrator": True}
+            values["tier"] = self._usual_tier(administrator=True)
             statement = postgresql.insert(users).values(values)
             promote = {"administrator": True, "disabled": False}
             statement = statement.on_conflict_do_update(constraint="users_handle", set_=promote)
@@ -260,6 +267,11 @@ class Accounts:
         with reached(), self.engine.begin() as connection:
             connection.execute(_changed(user, {"password": hashed}))
             end_all(connection, user, but=keep)
+
+    def _usual_tier(self, administrator: bool) -> str:
+        """Of a new user; where the settings have no such tier for administrators, that of everybody."""
+        better = administrator and _TIER_OF_ADMINISTRATORS in self.tiers
+        return _TIER_OF_ADMINISTRATORS if better else _TIER
 
     def _require_tier(self, tier: str) -> None:
         if tier not in self.tiers:

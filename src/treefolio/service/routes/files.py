@@ -8,6 +8,7 @@ from uuid import UUID
 from fastapi import APIRouter, Path
 from fastapi.responses import StreamingResponse
 
+from treefolio.jobs.ledger.records import Job
 from treefolio.jobs.states import ENDED
 from treefolio.service.callers import Owner
 from treefolio.service.house import House, Responses
@@ -35,14 +36,7 @@ def router(house: House) -> APIRouter:
         found = store.get(owner, job)
         files = store.files(owner, job)
         if not files:
-            ended = found.state in ENDED
-            raise Declined(
-                f"the job is {found.state}, and "
-                + ("has no files" if ended else "its files are not there yet"),
-                code="no_files" if ended else "not_final",
-                status=409,
-                hint=found.reason if ended else "Its rows so far are there to be looked at.",
-            )
+            raise _without_files(found)
         return [File.model_validate(each, from_attributes=True) for each in files]
 
     @routes.get("/jobs/{job}/files", response_model=Files, responses={**MISSING, **_EARLY})
@@ -70,3 +64,21 @@ def router(house: House) -> APIRouter:
         return StreamingResponse(pieces, media_type=media, headers=headers)
 
     return routes
+
+
+def _without_files(job: Job) -> Declined:
+    """Why a job has no files, and what would help."""
+    if job.state not in ENDED:
+        return Declined(
+            f"the job is {job.state}, and its files are not there yet",
+            code="not_final",
+            status=409,
+            hint="Its rows so far are there to be looked at.",
+        )
+    why = f": {job.reason}" if job.reason else ""
+    again = (
+        "Submit it again, when the reason is gone."
+        if why
+        else "What it computed is not kept: submit it again."
+    )
+    return Declined(f"the job is {job.state}, and has no files{why}", code="no_files", status=409, hint=again)

@@ -164,7 +164,8 @@ def _opening(routes: APIRouter, house: House) -> None:
             raise not_found("row", number, "The column `numbers` of a page says which there are.")
         start = there.rows["start"][place]
         made = run_of_row(found, number, start)
-        submitted = shown(store.submit(owner, made, key=f"row:{job}:{number}"))
+        name = f"{found.name}, row {number}"
+        submitted = shown(store.submit(owner, made, key=f"row:{job}:{number}", name=name))
         response.headers["Location"] = f"{API}/jobs/{submitted.id}"
         return submitted
 

@@ -64,6 +64,7 @@ class Schedule(Answer):
     last_job: UUID | None = Field(description="The job that was submitted then.")
     last_reason: str | None = Field(description="Why none was.")
     made: dt.datetime
+    note: str | None = Field(default=None, description="What is to be seen to; said when it is made.")
 
 
 class Schedules(Answer):

@@ -13,6 +13,8 @@ from treefolio.jobs import agenda, requests
 from treefolio.jobs.ledger import records
 from treefolio.jobs.ledger.agenda import Agenda
 from treefolio.jobs.ledger.store import Store
+from treefolio.jobs.vault import Vault
+from treefolio.jobs.workshop.prices import lacks_keys
 from treefolio.service.callers import Asking, Owner
 from treefolio.service.house import House, Responses
 from treefolio.service.lists.expansion import expanded
@@ -32,13 +34,13 @@ def router(house: House) -> APIRouter:
     """The routes."""
     routes = APIRouter(tags=["schedules"])
     kept = Agenda(house.store.engine, house.store.settings)
-    _making(routes, kept, house.store)
+    _making(routes, kept, house)
     _looking(routes, kept)
     _changing(routes, kept)
     return routes
 
 
-def _making(routes: APIRouter, kept: Agenda, store: Store) -> None:
+def _making(routes: APIRouter, kept: Agenda, house: House) -> None:
     @routes.post(
         "/schedules", status_code=201, response_model=Schedule, responses={**_MISSING, **_TAKEN, **_FULL}
     )
@@ -46,13 +48,13 @@ def _making(routes: APIRouter, kept: Agenda, store: Store) -> None:
         body: Annotated[NewSchedule, Body(openapi_examples=EXAMPLES)], response: Response, caller: Asking
     ) -> Schedule:
         """Has the service submit this at its time, on prices that it fetches then."""
-        request = _asked(body, caller.user, store)
+        request = _asked(body, caller.user, house.store)
         require_right(request, caller)
         require_meaning(request)
         name = body.name or requests.name_of(request)
         made = kept.make(caller.user, name, request, _timing(body.at, body.days))
         response.headers["Location"] = f"{API}/schedules/{made.id}"
-        return shown(made)
+        return shown(made, _keyless(request, caller.user, house.vault))
 
 
 def _looking(routes: APIRouter, kept: Agenda) -> None:
@@ -120,6 +122,17 @@ def _asked(body: NewSchedule, owner: str, store: Store) -> requests.Request:
     return _on(request, replace(asked, snapshot=None, source=None, synthetic=False, fetch=fetch))
 
 
+def _keyless(request: requests.Request, owner: str, vault: Vault) -> str | None:
+    """That there are no keys for what it fetches. It is no reason to refuse: other machines may have some."""
+    source = requests.source_of(request)
+    if source is None or not lacks_keys(source, owner, vault):
+        return None
+    return (
+        f"you have no keys at {source} here, nor has the service any: its jobs fail until you keep some, with"
+        f" `treefolio keys set {source}` or at /welcome"
+    )
+
+
 def _unending(request: requests.Request) -> requests.Request:
     """The request of a job for other nights: what ended on a day goes on to the last session."""
     asked = requests.asked_of(request)
@@ -135,9 +148,8 @@ def _timing(at: str, days: agenda.Days) -> agenda.Timing:
     return agenda.Timing(at=dt.time.fromisoformat(at), days=days)
 
 
-def shown(schedule: records.Schedule) -> Schedule:
+def shown(schedule: records.Schedule, note: str | None = None) -> Schedule:
     """A schedule as the service shows it."""
     at = None if schedule.at is None else schedule.at.isoformat("minutes")
-    return Schedule.model_validate(
-        {name: getattr(schedule, name) for name in Schedule.model_fields} | {"at": at}
-    )
+    kept = {name: getattr(schedule, name) for name in Schedule.model_fields if name != "note"}
+    return Schedule.model_validate(kept | {"at": at, "note": note})

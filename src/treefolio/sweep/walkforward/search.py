@@ -99,6 +99,8 @@ class Search:
         total, begun, rate = self.planned.space.size, 0, 0.0
         began = time.perf_counter()
         pending: set[Future[Looked]] = set()
+        if progress is not None:
+            progress(Progress(done=0, total=total, rate=rate))
         with ThreadPoolExecutor(threads, thread_name_prefix="walk") as pool:
             while begun < total or pending:
                 while begun < total and len(pending) < threads and not stop.is_set():

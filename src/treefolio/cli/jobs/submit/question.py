@@ -94,8 +94,8 @@ def _rival(benchmark: str | Strategy | None) -> tuple[str | None, str | None]:
     return (benchmark.name, write(benchmark)) if isinstance(benchmark, Strategy) else (benchmark, None)
 
 
-def announce(planned: Planned, supplied: Supplied) -> None:
-    """What will be done, and what is to be known of it."""
+def announce(planned: Planned, supplied: Supplied, context: Context, service: Service) -> None:
+    """What will be done, what it will take, and what is to be known of it. Raises ServiceError."""
     prepared = planned.prepared
     show.say(prepared.strategy.name, style="bold")
     if prepared.panel.synthetic:
@@ -105,7 +105,20 @@ def announce(planned: Planned, supplied: Supplied) -> None:
         f"{prepared.sessions[0]} to {prepared.sessions[-1]}, {prepared.window.sessions:,} sessions; "
         f"the start: {prepared.window.cause}"
     )
+    show.say(expected(planned, context, service))
     show.notes((*supplied.notes, *prepared.notes))
+
+
+def expected(planned: Planned, context: Context, service: Service) -> str:
+    """What all rows will take on the workers that there are, once it is their turn, as some take here."""
+    with connect(service, context) as client:
+        workers = max(1, client.health().workers)
+    estimate = planned.estimate(workers)
+    them = "a worker" if workers == 1 else f"{workers:,} workers"
+    return (
+        f"Estimate: {show.duration(estimate.seconds)} on {them} as fast as this machine, "
+        f"{show.megabytes(estimate.bytes)} of memory"
+    )
 
 
 def send(
@@ -117,6 +130,6 @@ def send(
         show.fetched(supplied)
     with connect(service, context) as client:
         job = client.submit(request, None if supplied is None else supplied.panel, key=key)
-    show.say(f"`treefolio jobs watch {job.id}` shows how far it is.")
+    show.offer(f"`treefolio jobs watch {job.id}` shows how far it is.")
     show.say(str(job.id))
     return 0

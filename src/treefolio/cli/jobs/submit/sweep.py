@@ -21,7 +21,7 @@ from treefolio.cli.jobs.submit.question import (
     listed,
     send,
 )
-from treefolio.cli.sweep import ExactPbo, Latest, Varied, require_some
+from treefolio.cli.sweep import ExactPbo, Latest, Varied, combinations, require_some
 from treefolio.errors import SpaceError
 
 if TYPE_CHECKING:
@@ -73,7 +73,8 @@ def verb(
 
         show.compile_kernels()
         with blaming_values():
-            announce(plan(request, supplied.panel), supplied)
+            planned = plan(request, supplied.panel)
+        announce(planned, supplied, context, service)
     return send(request, supplied, context, service, key)
 
 
@@ -112,6 +113,8 @@ def sweep_of(
         )
     if there:
         asked = as_fetched(asker, prices, period)
+        show.say(opened.name, style="bold")
+        show.say(combinations(space))
     else:
         question = asker(opened, {**space.axes, **{name: (value,) for name, value in space.fixed.items()}})
         asked = as_sent(question, period, wished=asker.wished)

@@ -64,7 +64,7 @@ def verb(
         show.compile_kernels()
         with blaming_values():
             planned = walk(request, supplied.panel)
-        announce(planned.planned, supplied)
+        announce(planned.planned, supplied, context, service)
         show.say(f"{len(planned.folds.folds)} folds, chosen by {planned.by}")
         show.notes(planned.folds.notes)
     return send(request, supplied, context, service, key)
