@@ -109,7 +109,7 @@ def sweep(
             or a Dask client's (``client.get_executor()``); then ``threads`` is best its number of workers.
         out: a folder for the files of a sweep; None keeps the rows in memory. Either way its trials are
             counted in the ledger of the strategy's lineage, in the home folder.
-        progress: called after each part, on the calling thread.
+        progress: called at the beginning and after each part, on the calling thread.
 
     The other arguments are those of `run`.
     """

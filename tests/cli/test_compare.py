@@ -16,7 +16,7 @@ from test_report_pages import check_inert
 from treefolio.cli import show
 from treefolio.market.frames import to_frame
 from treefolio.market.synthetic import synthetic_panel
-from treefolio.metrics import METRICS
+from treefolio.metrics import GROUPS, METRICS
 
 HOSTILE = STRATEGY.replace("Hot or not", '"=HYPERLINK(1) [red]<script>"')
 
@@ -62,6 +62,43 @@ def test_three_kinds_stand_side_by_side(program: Program, prices: Path, tmp_path
     for name in names:
         assert name in called.out
     assert "p is adjusted for 3 pairs, the intervals are not." in called.out
+
+
+def test_an_earlier_run_on_the_same_sessions_keeps_what_it_knows_of_its_trades(
+    program: Program, prices: Path, tmp_path: Path
+):
+    """Turnover, costs and all else that no curve tells, as its own file has it."""
+    hot, plain = write_strategy(tmp_path), write_strategy(tmp_path, PLAIN, "plain.yaml")
+    flags = ("--prices", prices, "--start", "2015-06-01", "--slippage-bps", "3")
+    assert program("run", plain, *flags, "--out", tmp_path / "earlier").status == 0
+    called = program("compare", hot, tmp_path / "earlier", *flags, "--out", tmp_path / "out")
+    assert called.status == 0, called.err
+    single = json.loads((tmp_path / "earlier" / "metrics.json").read_text(encoding="utf-8"))
+    found = json.loads((tmp_path / "out" / "metrics.json").read_text(encoding="utf-8"))["plain"]
+    keys = [metric.key for metric in GROUPS["activity"]]
+    assert {key: found[key] for key in keys} == {key: single[key] for key in keys}
+    assert single["costs"] > 0
+    assert "known of its whole run" not in called.out
+
+
+@pytest.mark.parametrize("lost", [False, True])
+def test_what_is_not_known_of_an_earlier_run_is_said(
+    lost: bool, program: Program, prices: Path, tmp_path: Path
+):
+    """It is cut to a part of its sessions, or its folder lacks the file."""
+    plain, earlier = write_strategy(tmp_path, PLAIN, "plain.yaml"), tmp_path / "earlier"
+    flags = ("--prices", prices, "--start", "2015-06-01")
+    assert program("run", plain, *flags, "--out", earlier).status == 0
+    if lost:
+        (earlier / "metrics.json").unlink()
+    later = flags if lost else ("--prices", prices, "--start", "2015-09-01")
+    called = program("compare", "TLT", earlier, *later, "--out", tmp_path / "out")
+    assert called.status == 0, called.err
+    said = "its folder has no metrics.json" if lost else "of its whole run alone, 2015-06-01 to 2016-12-30"
+    assert f"Note: plain: {said}" in called.out.replace("turnover, costs and trades are known ", "")
+    found = json.loads((tmp_path / "out" / "metrics.json").read_text(encoding="utf-8"))["plain"]
+    assert (found["turnover"], found["costs"]) == (None, None)
+    assert said in check_inert((tmp_path / "out" / "report.html").read_text(encoding="utf-8")).text
 
 
 def test_made_up_prices_of_an_earlier_run_are_said(program: Program, prices: Path, tmp_path: Path):

@@ -214,7 +214,7 @@ def test_nothing_is_known_of_what_was_never_seen(store: Store, snapshot: str, tm
 def test_with_workers(store: Store, snapshot: str, tmp_path: Path) -> None:
     """Two users with a sweep each, on real workers: while both have ranges, neither is far ahead."""
     newcomer(store, "bob", snapshot)
-    few = sweep(snapshot, vary={"window": "5:24:1", "slow": "30:59:1"}, fix={"hot": 70})
+    few = sweep(snapshot, vary={"window": "5:64:1", "slow": "30:59:1"}, fix={"hot": 70})
     owners = {store.submit(owner, few).id: owner for owner in (OWNER, "bob")}
     with workers(url_of(store), tmp_path) as house:
         for _ in range(2):

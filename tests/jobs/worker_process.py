@@ -78,4 +78,5 @@ if __name__ == "__main__":
     bench = Bench(engine, patient)
     workshop = Faulty(bench, patient)
     workshop.fault = sys.argv[2]
-    Hurried(sys.argv[1], bench, workshop, patient).serve()
+    with worker.heeding() as told:
+        Hurried(sys.argv[1], bench, workshop, patient).serve(told)

@@ -11,10 +11,12 @@ from urllib.parse import urlsplit
 from uuid import UUID, uuid4
 
 import httpx
+import psycopg
 import pytest
 
 from service_samples import Served, wait_for
 from treefolio.client import Client, ServiceError
+from treefolio.jobs.embedded import running_url
 from treefolio.jobs.requests import Asked, RunRequest, SweepRequest, plan, run, to_json
 from treefolio.jobs.states import Event, State
 from treefolio.market import snapshots
@@ -347,6 +349,18 @@ def test_a_row_opens_as_a_run(raw: httpx.Client, client: Client, done: Job, tmp_
     assert [metrics[key] for key in shared] == [row[key] for key in shared]
     refused(raw.post(f"/jobs/{done.id}/rows/30/run"), 404, "not_found")
     refused(raw.get(f"/jobs/{job.id}/rows"), 409, "no_rows")
+
+
+def test_a_row_whose_run_was_cancelled_opens_anew(client: Client, done: Job, served: Served) -> None:
+    """Its job gives way to another one."""
+    first = client.open_row(done.id, 7)
+    for progress in client.watch(first.id):
+        first = progress.job
+    with psycopg.connect(running_url(served.home / "postgres") or "") as connection:
+        connection.execute("update jobs set state = 'cancelled' where id = %s", (first.id,))
+    second = client.open_row(done.id, 7)
+    assert second.id != first.id
+    assert client.open_row(done.id, 7).id == second.id
 
 
 def test_a_job_that_cannot_be_done(client: Client, panel: Panel, raw: httpx.Client) -> None:

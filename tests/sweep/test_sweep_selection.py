@@ -19,7 +19,7 @@ from treefolio.selection import cscv, effective_trials, overfitting, per_block, 
 from treefolio.selection.reality import reality_check
 from treefolio.sweep import many
 from treefolio.sweep.block import Worker
-from treefolio.sweep.many import Planned, Swept
+from treefolio.sweep.many import Planned, Progress, Swept
 from treefolio.sweep.ranking import top
 from treefolio.sweep.rows import scan
 from treefolio.sweep.selection import best_rows, stored
@@ -95,8 +95,9 @@ def test_parts_keep_them_and_nobody_sees_them(
     monkeypatch.setattr(many, "FIRST_RANGE", 100)
     monkeypatch.setattr(many, "LARGEST_RANGE", 100)
 
-    def fail(_: object) -> None:
-        raise KeyboardInterrupt
+    def fail(at: Progress) -> None:
+        if at.done:
+            raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
         plan.run(tmp_path / "out", progress=fail)

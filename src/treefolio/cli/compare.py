@@ -48,7 +48,7 @@ Names = Annotated[
 def verb(strategies: Names, out: Out, prices: Prices, period: Period, trading: Trading) -> int:
     """Compare strategies, tickers and earlier runs."""
     from treefolio.sweep.compare import MOST  # noqa: PLC0415 - heavy
-    from treefolio.sweep.entrants import together, write_comparison  # noqa: PLC0415 - heavy
+    from treefolio.sweep.entrants import together, unknown, write_comparison  # noqa: PLC0415 - heavy
     from treefolio.sweep.files import require_free  # noqa: PLC0415 - heavy
 
     if not 2 <= len(strategies) <= MOST:
@@ -65,6 +65,7 @@ def verb(strategies: Names, out: Out, prices: Prices, period: Period, trading: T
     from treefolio.report.compare_page import compare_page  # noqa: PLC0415 - heavy
 
     notes += [f"{result.strategy.name}: {note}" for result in results for note in result.notes]
+    notes += unknown(comparison, asked)
     write_comparison(comparison, compare_page(comparison, list(dict.fromkeys(notes))), out)
     if comparison.synthetic:
         show.say(show.SYNTHETIC, style="bold yellow")

@@ -50,7 +50,10 @@ def _of_values(test: Test, node: Node, values: Values) -> SpaceError | None:
         return None
     chosen = dict(values)
     for name in own:
-        chosen[name] = next((v,) for v in values[name] if _fault(test, node, {**chosen, name: (v,)}))
+        failing = ((v,) for v in values[name] if _fault(test, node, {**chosen, name: (v,)}))
+        if (found := next(failing, None)) is None:
+            return None
+        chosen[name] = found
     to_blame = [
         name
         for name in own

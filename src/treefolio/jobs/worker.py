@@ -22,6 +22,8 @@ import socket
 import sys
 import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.metadata import version
 from typing import Any
@@ -69,28 +71,33 @@ class Hand:
 
 
 def work(url: str, settings: JobSettings) -> None:
-    """A worker on this process's main thread, until SIGTERM or Ctrl-C. Raises DatabaseError.
+    """A worker on this process's main thread, until SIGTERM or Ctrl-C. Raises DatabaseError."""
+    with heeding() as told:
+        admitted(url)
+        logging.getLogger("procrastinate").setLevel(logging.WARNING)  # it would say a line for each chunk
+        logging.getLogger("psycopg.pool").setLevel(
+            logging.ERROR
+        )  # a database that is away is said here, once
+        sweep_up(settings.home)
+        engine = engine_of(url, connections=4)
+        bench = Bench(engine, settings)
+        try:
+            Worker(url, bench, Workshop(bench, settings), settings).serve(told)
+        finally:
+            engine.dispose()
 
-    Until it can obey them, these two wait: a worker that is told to end as it begins ends in order, too.
-    """
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, _ENDING)
+
+@contextmanager
+def heeding() -> Iterator[threading.Event]:
+    """An event that SIGTERM and Ctrl-C set: a worker that is told to end as it begins ends in order, too."""
+    told = threading.Event()
+    before = {number: signal.signal(number, lambda *_: told.set()) for number in _ENDING}
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, _ENDING)  # see `Worker._begin_anew`
     try:
-        _work(url, settings)
+        yield told
     finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
-
-
-def _work(url: str, settings: JobSettings) -> None:
-    admitted(url)
-    logging.getLogger("procrastinate").setLevel(logging.WARNING)  # it would say a line for each chunk
-    logging.getLogger("psycopg.pool").setLevel(logging.ERROR)  # a database that is away is said here, once
-    sweep_up(settings.home)
-    engine = engine_of(url, connections=4)
-    bench = Bench(engine, settings)
-    try:
-        Worker(url, bench, Workshop(bench, settings), settings).serve()
-    finally:
-        engine.dispose()
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 class Worker:
@@ -107,13 +114,13 @@ class Worker:
         self.ending: float | None = None
         self.ended = threading.Event()
 
-    def serve(self) -> None:
-        """Takes chunks until SIGTERM or Ctrl-C."""
+    def serve(self, told: threading.Event) -> None:
+        """Takes chunks until SIGTERM or Ctrl-C, or not at all when one of them has come already."""
         beating = threading.Thread(target=self._live_or_die, name="beat", daemon=True)
         beating.start()
         threading.Thread(target=self.keep_agenda, name="agenda", daemon=True).start()
         try:
-            asyncio.run(self._serve())
+            asyncio.run(self._serve(told))
         finally:
             self.ended.set()
             beating.join()
@@ -121,7 +128,7 @@ class Worker:
                 with contextlib.suppress(DatabaseError):
                     self.bench.leave(self.number)
 
-    async def _serve(self) -> None:
+    async def _serve(self, told: threading.Event) -> None:
         loop, stop = asyncio.get_running_loop(), asyncio.Event()
 
         def end() -> None:
@@ -130,7 +137,8 @@ class Worker:
 
         for number in _ENDING:
             loop.add_signal_handler(number, end)
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, _ENDING)
+        if told.is_set():
+            end()
         loop.set_exception_handler(overheard)
         while not stop.is_set():
             queueing = asyncio.create_task(self._queue())
@@ -320,7 +328,7 @@ class Worker:
             hand.chunk.job,
             extra={"action": "worker.anew", "job": str(hand.chunk.job)},
         )
-        signal.pthread_sigmask(signal.SIG_BLOCK, _ENDING)  # they wait for the new process
+        signal.pthread_sigmask(signal.SIG_BLOCK, _ENDING)  # the new process is born so: they wait for it
         if self.ending is not None:
             os._exit(0)
         os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])  # no thread can be stopped

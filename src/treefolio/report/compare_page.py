@@ -136,7 +136,7 @@ def _all_section(comparison: Comparison, names: Sequence[str]) -> Html:
         el("details", el("summary", TITLES[group]), _metric_table(comparison, [m.key for m in rows], names))
         for group, rows in GROUPS.items()
     )
-    note = "Point at a name for its convention. What only a run anew knows is blank for an earlier run."
+    note = "Point at a name for its convention. What only a whole run knows is blank where one is cut."
     return section("metrics", "All metrics", *groups, note=note)
 
 

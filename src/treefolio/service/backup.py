@@ -9,7 +9,6 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
-import signal
 import subprocess
 import tempfile
 from collections.abc import Iterator, Sequence
@@ -37,7 +36,7 @@ _VARIABLES = {
     "sslrootcert": "PGSSLROOTCERT",
 }
 """Parts of a URL, as Postgres' programs take them from the environment: other users see arguments."""
-_IN_ONE = ("--no-psqlrc", "--quiet", "--single-transaction", "--set=ON_ERROR_STOP=1")
+_TO_THE_FIRST_ERROR = ("--no-psqlrc", "--quiet", "--set=ON_ERROR_STOP=1")
 _NEW = b"SET transaction_timeout = 0;\n"
 """Among the first lines of a script; servers before Postgres 17 do not know it."""
 _COUNT = "select count(*) from pg_tables where schemaname = current_schema()"
@@ -160,33 +159,37 @@ def _replay(path: Path, url: str) -> None:
             stderr=said,
         )
         writing = subprocess.Popen(
-            [program("psql"), "--no-password", *_IN_ONE, "--file=-"],
+            [program("psql"), "--no-password", *_TO_THE_FIRST_ERROR, "--file=-"],
             stdin=subprocess.PIPE,
             stdout=subprocess.DEVNULL,
             stderr=said,
             env=_surroundings(url),
         )
         _pass_on(reading, writing)
-        if writing.returncode != 0:
-            said.seek(0)
-            damaged = writing.returncode == -signal.SIGKILL
-            name, status = ("pg_restore", reading.returncode) if damaged else ("psql", writing.returncode)
-            raise _failed(name, status, said.read())
+        for name, process in (("psql", writing), ("pg_restore", reading)):
+            if process.returncode != 0:
+                said.seek(0)
+                raise _failed(name, process.returncode, said.read())
 
 
 def _pass_on(reading: subprocess.Popen[bytes], writing: subprocess.Popen[bytes]) -> None:
-    """Gives one the script of the other, until both have ended. The end of half a script is not committed."""
+    """Gives one the script of the other, until both have ended.
+
+    It is committed when all of it has come: whatever is killed before, the database stays as it was.
+    """
     script, end = reading.stdout, writing.stdin
     assert script is not None
     assert end is not None
     with script, contextlib.suppress(BrokenPipeError):
+        end.write(b"BEGIN;\n")
         for line in script:
             if line == _NEW:
                 break
             end.write(line)
         shutil.copyfileobj(script, end)
-    if reading.wait() != 0:
-        writing.kill()
+        if reading.wait() == 0:
+            end.write(b"COMMIT;\n")
+    reading.wait()
     with contextlib.suppress(BrokenPipeError):
         end.close()
     writing.wait()

@@ -80,7 +80,7 @@ class Bounds:
         return self.files if self.is_file(scope) else self.json
 
     def due(self, taken: int) -> float:
-        """Seconds after the beginning of a body of which ``taken`` bytes came, by which more must come."""
+        """Seconds that a body of which ``taken`` bytes came may have been waited for until more comes."""
         return self.seconds + taken / _SLOWEST
 
     def is_file(self, scope: Scope) -> bool:
@@ -188,7 +188,7 @@ class _Passage:
         self.taken = 0
         self.held = 0
         self.status = 0
-        self.began: float | None = None
+        self.waited = 0.0
         self.whole = False
 
     async def receive(self) -> Message:
@@ -210,15 +210,16 @@ class _Passage:
         """What comes next: of a body that is not answered yet, in time. Raises TooSlow."""
         if self.whole:
             return await self._receive()
-        now = asyncio.get_running_loop().time()
-        self.began = now if self.began is None else self.began
+        began = asyncio.get_running_loop().time()
         try:
-            async with asyncio.timeout_at(self.began + self.door.bounds.due(self.taken)):
+            async with asyncio.timeout_at(began + self.door.bounds.due(self.taken) - self.waited):
                 return await self._receive()
         except TimeoutError:
             if self.status:
                 return await self._receive()
             raise TooSlow from None
+        finally:
+            self.waited += asyncio.get_running_loop().time() - began
 
     async def send(self, message: Message) -> None:
         """The next piece of the answer."""

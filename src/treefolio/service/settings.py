@@ -45,7 +45,7 @@ class ServiceSettings(BaseSettings):
         default=RATES, description="How often a minute each may be asked, as JSON; by name and user."
     )
     database_seconds: float = Field(
-        default=30.0, gt=0, description="A request waits as long for a database that says nothing."
+        default=120.0, gt=0, description="A request waits as long for a database that says nothing."
     )
     streams: int = Field(
         default=50, gt=0, description="Streams of events and sockets that a user may have open at once."

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from treefolio.engine.compiled import Question
 from treefolio.errors import FormatError
 from treefolio.formats import Import
-from treefolio.metrics import METRICS, Activity, frame, measure_one
+from treefolio.metrics import GROUPS, METRICS, Activity, frame, measure_one
 from treefolio.strategy.tree import Asset, Strategy
 from treefolio.sweep.compare import Comparison, Entrant, Estimate, common, compare, returns_of, span
 from treefolio.sweep.files import whole_folder, write_parquet, write_text
@@ -33,7 +33,8 @@ from treefolio.sweep.spreadsheet import write_csv
 Numbers = Mapping[str, float | None]
 Curve = tuple[NDArray[np.datetime64], NDArray[np.float64]]
 """Sessions, and a value on each."""
-MANIFEST, EQUITY = "manifest.json", "equity.parquet"
+MANIFEST, EQUITY, NUMBERS = "manifest.json", "equity.parquet", "metrics.json"
+ACTIVITY = tuple(metric.key for metric in GROUPS["activity"])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,10 +48,17 @@ class Asked:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Found:
-    """The curve of an earlier run, with its benchmark's, if it has one."""
+    """An earlier run.
+
+    Attributes:
+        entrant: its curve.
+        benchmark: the benchmark's, if it has one.
+        activity: the metrics of its trades, which no curve tells; none where its folder lacks them.
+    """
 
     entrant: Entrant
     benchmark: Curve | None
+    activity: Numbers
 
 
 def is_run(path: Path) -> bool:
@@ -64,7 +72,7 @@ def holding(ticker: str) -> Import:
 
 
 def read_run(folder: Path) -> Found:
-    """The curve of an earlier run.
+    """An earlier run.
 
     Raises:
         FormatError: its files are not what a run leaves.
@@ -82,6 +90,9 @@ def read_run(folder: Path) -> Found:
             text=strategy.get("text"),
             manifest=manifest,
         )
+        path = folder / NUMBERS
+        numbers = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+        activity = {key: numbers[key] for key in ACTIVITY if key in numbers}
     except (OSError, ValueError, KeyError, TypeError, pl.exceptions.PolarsError) as error:
         raise FormatError(
             f"these are not the files of a run: {type(error).__name__}: {error}",
@@ -92,6 +103,7 @@ def read_run(folder: Path) -> Found:
     return Found(
         entrant=entrant,
         benchmark=None if values.null_count() else (sessions, values.to_numpy().astype(np.float64)),
+        activity=activity,
     )
 
 
@@ -170,8 +182,32 @@ def _measured(entrants: Sequence[Entrant], made: Sequence[Result | Found]) -> Se
         whole = isinstance(each, Result) and len(each.run.sessions) == len(sessions)
         activity = Activity.of(each.run.activity) if isinstance(each, Result) and whole else Activity()
         returns = each.run.returns if isinstance(each, Result) and whole else returns_of(entrant.values)
-        found.append(measure_one(returns, shared, activity))
+        numbers = measure_one(returns, shared, activity)
+        known = each.activity if isinstance(each, Found) and _is_whole(each, sessions) else {}
+        found.append({**numbers, **known})
     return found
+
+
+def _is_whole(each: Found, sessions: NDArray[np.datetime64]) -> bool:
+    """The sessions are those of the earlier run."""
+    return len(each.entrant.sessions) == len(sessions)
+
+
+def unknown(comparison: Comparison, asked: Sequence[Asked | Found]) -> list[str]:
+    """A note for each earlier run whose trades nothing is said about, and why."""
+    notes = []
+    for entrant, each in zip(comparison.entrants, asked, strict=True):
+        if not isinstance(each, Found):
+            continue
+        whole = each.entrant.sessions
+        if not each.activity:
+            notes.append(f"{entrant.name}: its folder has no {NUMBERS}, so nothing is known of its trades")
+        elif not _is_whole(each, comparison.sessions):
+            notes.append(
+                f"{entrant.name}: turnover, costs and trades are known of its whole run alone, {whole[0]} to "
+                f"{whole[-1]}; named by its strategy's file it is run on these sessions"
+            )
+    return notes
 
 
 def _rival(made: Result | Found, sessions: NDArray[np.datetime64]) -> NDArray[np.float64] | None:

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from treefolio.engine import reference
 from treefolio.engine.compiled import Prepared, Question, prepare, record, traded_otherwise
 from treefolio.engine.run import Run
-from treefolio.errors import TreefolioError, UsageError
+from treefolio.errors import MissingPrices, RunError, UsageError
 from treefolio.indicators import SIGNATURES
 from treefolio.market.panel import Panel
 from treefolio.metrics import Activity, Frame, measure_one
@@ -149,7 +149,7 @@ def filled_later(result: Result) -> Mapping[str, float | None] | None:
     execution = replace(result.prepared.question.execution, fill="next_close")
     try:
         made = record(traded_otherwise(result.prepared, execution))
-    except TreefolioError:
+    except (RunError, MissingPrices):
         return None
     return measure_one(made.returns, result.frame, Activity.of(made.activity))
 

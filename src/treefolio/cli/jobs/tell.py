@@ -29,7 +29,7 @@ def cancel(job: Id, context: Context, service: Service) -> int:
 
 @spread
 def first(job: Id, context: Context, service: Service) -> int:
-    """Put a job before your other ones."""
+    """Put a job before your other ones; single runs go first all the same."""
     with connect(service, context) as client:
         found = client.put_first(job_id(job, client))
     show.say(f"{found.id} goes before your other jobs")

@@ -7,7 +7,6 @@ is paused. Over any other limit, what is asked is refused.
 from __future__ import annotations
 
 import datetime as dt
-import shlex
 from collections.abc import Mapping
 from enum import StrEnum
 from typing import NoReturn
@@ -37,8 +36,6 @@ from treefolio.jobs.tables import (
 from treefolio.settings import PREFIX
 
 MEGABYTE = 1_000_000
-_MORE = "paid"
-"""The tier that has more, unless the settings say otherwise."""
 _COUNTED = 7_336_453
 """Of Postgres' advisory locks, with an owner's number."""
 HELD_ORDER = (-jobs.c.priority, *tickets.ORDER, jobs.c.created_at, jobs.c.id)
@@ -129,8 +126,6 @@ def require_combinations(connection: Connection, settings: JobSettings, owner: s
     limit = most(settings, tier, Limit.COMBINATIONS)
     if limit is not None and count > limit:
         _over(
-            connection,
-            owner,
             Limit.COMBINATIONS,
             f"the job has {count:,} combinations; at most {limit:,} may be in one",
             count,
@@ -162,8 +157,6 @@ def require_room(connection: Connection, settings: JobSettings, owner: str, more
     used = stored(connection, owner)
     if used + more > limit * MEGABYTE or used >= limit * MEGABYTE:
         _over(
-            connection,
-            owner,
             Limit.MEGABYTES,
             f"{used / MEGABYTE:,.0f} MB of prices, results and strategies are kept; {limit:,} MB may be",
             round(used / MEGABYTE),
@@ -179,8 +172,6 @@ def require_schedule(connection: Connection, settings: JobSettings, owner: str) 
     used = _schedules(connection, owner)
     if limit is not None and used >= limit:
         _over(
-            connection,
-            owner,
             Limit.SCHEDULES,
             f"there are {used} schedules; at most {limit} may be",
             used,
@@ -200,8 +191,6 @@ def _full_day(connection: Connection, owner: str, count: int, limit: int) -> NoR
     now = connection.execute(select(func.timezone("UTC", func.now()))).scalar_one()
     midnight = dt.datetime.combine(now.date() + dt.timedelta(days=1), dt.time())
     _over(
-        connection,
-        owner,
         Limit.DAY,
         f"{used:,} combinations were submitted today; {count:,} more would be over {limit:,}",
         used,
@@ -214,26 +203,16 @@ def _full_day(connection: Connection, owner: str, count: int, limit: int) -> NoR
 
 
 def _over(
-    connection: Connection,
-    owner: str,
-    limit: Limit,
-    message: str,
-    used: int,
-    allowed: int,
-    hint: str,
-    free_in_seconds: int | None = None,
+    limit: Limit, message: str, used: int, allowed: int, hint: str, free_in_seconds: int | None = None
 ) -> NoReturn:
-    """Raises OverLimit, with what its owner can do, and what who runs the service can."""
-    name, tier = connection.execute(select(users.c.name, users.c.tier).where(users.c.id == owner)).one()
     setting = f"{PREFIX}LIMIT_{limit.upper()}"
-    more = f"`treefolio users tier {shlex.quote(name)} {_MORE}`, or {setting}" if tier != _MORE else setting
     raise OverLimit(
         message,
         limit=limit,
         used=used,
         most=allowed,
         free_in_seconds=free_in_seconds,
-        hint=f"{hint} Who runs the service may allow more: {more}.",
+        hint=f"{hint} Who runs the service can allow more: {setting}, or another tier.",
     )
 
 

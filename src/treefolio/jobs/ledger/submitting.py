@@ -31,8 +31,8 @@ def submit(
 
     It is called as its strategy is, unless there is a name for it.
 
-    The key is looked up before anything is locked: its job may be being purged, and the purge would wait for
-    who waits for that.
+    The key is looked up before the prices are locked: its job may be being purged, and the purge would wait
+    for who waits for that.
 
     Raises:
         Refused: its prices are not here, or the key was used for another request.

@@ -41,8 +41,8 @@ _ASKED = {
     Event.CANCEL: "Ends the job; what it computed is not kept.",
 }
 _PLACES = {
-    "first": "Puts the job before all of its owner's others. What is under way of those is finished first.",
-    "last": "Puts the job behind all of its owner's others.",
+    "first": "Puts the job before its owner's others, but for single runs. Chunks under way are finished.",
+    "last": "Puts the job behind its owner's others.",
 }
 
 

@@ -16,6 +16,7 @@ from fastapi.responses import StreamingResponse
 
 from treefolio.jobs import requests
 from treefolio.jobs.ledger import records
+from treefolio.jobs.states import State
 from treefolio.metrics import METRICS
 from treefolio.service import table
 from treefolio.service.callers import Owner
@@ -156,7 +157,10 @@ def _opening(routes: APIRouter, house: House) -> None:
     def open_row(
         job: UUID, number: Annotated[int, Path(ge=0, lt=2**53)], owner: Owner, response: Response
     ) -> Job:
-        """Submits the row as a run, with its curve, holdings and trades; again gives the same job."""
+        """Submits the row as a run, with its curve, holdings and trades.
+
+        Again gives the same job, unless that failed or was cancelled.
+        """
         found = store.get(owner, job)
         there = shelf.table(owner, job)
         place = there.numbers.index_of(number) if there.rows.height else None
@@ -165,9 +169,13 @@ def _opening(routes: APIRouter, house: House) -> None:
         start = there.rows["start"][place]
         made = run_of_row(found, number, start)
         name = f"{found.name}, row {number}"
-        submitted = shown(store.submit(owner, made, key=f"row:{job}:{number}", name=name))
+        key = f"row:{job}:{number}"
+        submitted = store.submit(owner, made, key=key, name=name)
+        if submitted.state in (State.FAILED, State.CANCELLED):
+            store.remove(owner, submitted.id)
+            submitted = store.submit(owner, made, key=key, name=name)
         response.headers["Location"] = f"{API}/jobs/{submitted.id}"
-        return submitted
+        return shown(submitted)
 
 
 def run_of_row(job: records.Job, number: int, start: dt.date) -> requests.RunRequest:
