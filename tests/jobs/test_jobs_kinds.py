@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+import subprocess
 import sys
 import threading
 import time
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from uuid import UUID, uuid4
@@ -434,39 +436,44 @@ def test_what_takes_long_is_done_in_several_goes(
     assert attempts > 1
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="a process that begins anew keeps its number on Unix")
+LEAVES = pytest.mark.skipif(
+    sys.platform == "win32", reason="a process that begins anew keeps its number on Unix"
+)
+
+
+@contextmanager
+def leaving(store: Store, folder: Path, alpaca: VendorServer) -> Iterator[subprocess.Popen[bytes]]:
+    """A worker whose job is cancelled while it waits for a vendor: it leaves that behind, and begins anew."""
+    alpaca.fault("slow", times=100)
+    job = store.submit(OWNER, WarmRequest(source="alpaca", tickers=NAMES))
+    with workers(url_of(store), folder) as house:
+        process = house.start(TREEFOLIO_READ_SECONDS="600")
+        until(lambda: alpaca.requests, "a request")
+        store.ask(OWNER, job.id, Event.CANCEL)
+        log = folder / "worker-0.log"
+        until(lambda: "begins anew" in log.read_text(encoding="utf-8"), "the new process")
+        yield process
+        assert store.get(OWNER, job.id).state is State.CANCELLED
+
+
+@LEAVES
 def test_a_worker_that_leaves_something_behind_begins_anew(
     store: Store, home: Path, tmp_path: Path, alpaca: VendorServer
 ) -> None:
     """As the same process: what it left behind is gone, and it does the next job."""
-    alpaca.fault("slow", times=100)
-    job = store.submit(OWNER, WarmRequest(source="alpaca", tickers=NAMES))
-    with workers(url_of(store), tmp_path) as house:
-        process = house.start(TREEFOLIO_READ_SECONDS="600")
-        until(lambda: alpaca.requests, "a request")
-        store.ask(OWNER, job.id, Event.CANCEL)
-        assert ended(store, job.id).state is State.CANCELLED
+    with leaving(store, tmp_path, alpaca) as process:
         other = store.submit(OWNER, WarmRequest(source="synthetic", tickers=("SPY",)))
         assert ended(store, other.id).state is State.DONE
         assert process.poll() is None
-        log = (tmp_path / "worker-0.log").read_text(encoding="utf-8")
-        assert "begins anew" in log
     assert not home.exists()
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="a process that begins anew keeps its number on Unix")
+@LEAVES
 def test_a_worker_that_is_told_to_end_as_it_begins_anew(
     store: Store, tmp_path: Path, alpaca: VendorServer
 ) -> None:
     """Ends in order: what it was told waits until it can obey."""
-    alpaca.fault("slow", times=100)
-    job = store.submit(OWNER, WarmRequest(source="alpaca", tickers=NAMES))
-    with workers(url_of(store), tmp_path) as house:
-        process = house.start(TREEFOLIO_READ_SECONDS="600")
-        until(lambda: alpaca.requests, "a request")
-        store.ask(OWNER, job.id, Event.CANCEL)
-        log = tmp_path / "worker-0.log"
-        until(lambda: "begins anew" in log.read_text(encoding="utf-8"), "the new process")
+    with leaving(store, tmp_path, alpaca) as process:
         process.terminate()
         assert process.wait(PATIENCE_SECONDS) == 0
 

@@ -39,7 +39,9 @@ def verb(
         found = _row(client, sweep, by, where, rank)
         show.say(_said(found))
         run = client.open_row(sweep, found.numbers[0])
-        watch.until_end(client, run.id)
+        ended = watch.until_end(client, run.id)
+        if ended.state != "done":
+            return watch.finish(ended)  # it says why
         client.export(run.id, out)
     show.say(f"Files: {out}, to begin with {out / 'report.html'}")
     return 0
