@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -21,10 +22,11 @@ settings.load_profile("pinned")
 
 @pytest.fixture(scope="session", autouse=True)
 def _surroundings(tmp_path_factory: pytest.TempPathFactory) -> None:
-    """Caches and ledgers of tests are not the user's, and tables are as wide as in a file; processes that
-    tests start inherit both."""
+    """Caches and ledgers of tests are not the user's, tables are as wide as in a file, and Ctrl-C is heard,
+    also where the shell that began the tests ignores it; processes that tests start inherit all three."""
     os.environ["TREEFOLIO_HOME"] = str(tmp_path_factory.mktemp("home"))
     os.environ.pop("COLUMNS", None)
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")

@@ -17,6 +17,8 @@ from treefolio.errors import OutputError
 
 ROW_GROUP = 65_536
 _LEVEL = 3
+_LISTEN_SECONDS = 0.1
+"""A signal that the system gave to another thread is heard as late as this."""
 _LIMITS = (errno.EDQUOT, errno.EFBIG)
 _LIMIT_WORDS = ("uota exceeded", "File too large")
 """A quota, or a limit of the size of files, as the system numbers them and as polars passes them on."""
@@ -95,7 +97,8 @@ def _waiting(work: Callable[[], None]) -> None:
 
     thread = threading.Thread(target=whole, name="write", daemon=True)
     thread.start()
-    thread.join()
+    while thread.is_alive():
+        thread.join(_LISTEN_SECONDS)
     if failed:
         raise failed[0]
 
