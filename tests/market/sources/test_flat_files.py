@@ -666,7 +666,7 @@ class TestActions:
         assert caught.value.hint == "Did you mean splits.csv?"
 
     @pytest.mark.parametrize(
-        "content", [b"", b"\x00\x01", gzip.compress(b"ticker\n" * 100)[:20], b"PAR1xxxx"]
+        "content", [b"", b"\x00\x01", gzip.compress(b"ticker\n" * 100, mtime=0)[:20], b"PAR1xxxx"]
     )
     def test_files_that_are_no_tables(self, content: bytes, tmp_path: Path) -> None:
         """Whatever it is, it is an error about the file."""
