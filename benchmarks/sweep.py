@@ -25,8 +25,8 @@ from pathlib import Path
 
 import numpy as np
 
-from treefolio.engine.compiled import Question
 from treefolio.engine.execution import Costs, Execution
+from treefolio.engine.question import Question
 from treefolio.formats import read
 from treefolio.graph.build import build
 from treefolio.graph.derive import tickers

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from treefolio.engine.compiled import Prepared, Question
+from treefolio.engine.compiled import Prepared
 from treefolio.engine.execution import Costs, Execution
+from treefolio.engine.question import Question
 from treefolio.engine.run import Run
 from treefolio.errors import TreefolioError
 from treefolio.graph.ops import Op

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from treefolio.engine.compiled import Question
+from treefolio.engine.question import Question
 from treefolio.indicators import SIGNATURES
 from treefolio.market.panel import Panel
 from treefolio.strategy import text

@@ -10,7 +10,7 @@ import polars as pl
 import pytest
 
 from treefolio.cli import main
-from treefolio.engine.compiled import Question
+from treefolio.engine.question import Question
 from treefolio.errors import WindowError
 from treefolio.indicators import SIGNATURES
 from treefolio.market.synthetic import synthetic_panel

@@ -16,7 +16,9 @@ from golden_cases import (
     live_allocations,
     tickers_of,
 )
-from treefolio.engine.compiled import Prepared, Question, decisions, prepare, record
+from treefolio.engine.compiled import Prepared, decisions, record
+from treefolio.engine.prepare import prepare
+from treefolio.engine.question import Question
 from treefolio.engine.run import Run
 from treefolio.formats import read
 

@@ -7,8 +7,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from treefolio.engine.compiled import Question, prepare, record
+from treefolio.engine.compiled import record
 from treefolio.engine.execution import Execution
+from treefolio.engine.prepare import prepare
+from treefolio.engine.question import Question
 from treefolio.errors import RunError
 from treefolio.indicators import SIGNATURES
 from treefolio.market.panel import Panel

@@ -8,7 +8,8 @@ import pytest
 
 from engine_cases import EXECUTIONS, assert_same, hair_breadth, outcome, random_case
 from treefolio.engine import reference
-from treefolio.engine.compiled import prepare, record
+from treefolio.engine.compiled import record
+from treefolio.engine.prepare import prepare
 from treefolio.errors import TreefolioError
 from treefolio.metrics import METRICS, Activity, measure_one
 from treefolio.sweep.block import frame_of

@@ -18,8 +18,10 @@ import pytest
 
 from engine_cases import assert_same, outcome
 from treefolio.engine import reference
-from treefolio.engine.compiled import Question, decisions, prepare, record
+from treefolio.engine.compiled import decisions, record
 from treefolio.engine.execution import Costs, Execution
+from treefolio.engine.prepare import prepare
+from treefolio.engine.question import Question
 from treefolio.errors import RunError, TreefolioError
 from treefolio.formats import read
 from treefolio.graph.build import build

@@ -10,7 +10,7 @@ import pytest
 from numpy.typing import NDArray
 
 from engine_cases import random_case
-from treefolio.engine.compiled import prepare
+from treefolio.engine.prepare import prepare
 from treefolio.errors import TreefolioError
 from treefolio.graph.build import build
 from treefolio.graph.start import structural

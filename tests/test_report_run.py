@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from test_report_pages import HOSTILE, Page, check_inert
-from treefolio.engine.compiled import Question
 from treefolio.engine.execution import Costs, Execution
+from treefolio.engine.question import Question
 from treefolio.market.panel import Panel
 from treefolio.market.synthetic import synthetic_panel
 from treefolio.metrics import METRICS

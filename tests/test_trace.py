@@ -8,7 +8,9 @@ import numpy as np
 import pytest
 
 from treefolio.engine import reference
-from treefolio.engine.compiled import Question, prepare, record
+from treefolio.engine.compiled import record
+from treefolio.engine.prepare import prepare
+from treefolio.engine.question import Question
 from treefolio.engine.trace import Step, Trace, trace, traces
 from treefolio.engine.verdicts import Verdict
 from treefolio.errors import MissingPrices, WindowError

@@ -10,8 +10,10 @@ import numpy as np
 import pytest
 
 from treefolio.cli import main
-from treefolio.engine.compiled import Question, prepare, record
+from treefolio.engine.compiled import record
 from treefolio.engine.execution import Costs, Execution
+from treefolio.engine.prepare import prepare
+from treefolio.engine.question import Question
 from treefolio.errors import OutputError, RunError
 from treefolio.indicators import SIGNATURES
 from treefolio.market.synthetic import synthetic_panel

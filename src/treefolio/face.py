@@ -15,8 +15,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TypeAlias
 
-from treefolio.engine.compiled import Question
 from treefolio.engine.execution import Execution
+from treefolio.engine.question import Question
 from treefolio.engine.run import Missing
 from treefolio.errors import UsageError
 from treefolio.formats import Import

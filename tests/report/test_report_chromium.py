@@ -14,7 +14,7 @@ from report_cases import TREE, market, parsed, result_of
 
 from browser_samples import BROWSER, FLAGS, Browser, browsing
 from test_report_pages import HOSTILE, check_inert
-from treefolio.engine.compiled import Question
+from treefolio.engine.question import Question
 from treefolio.report import SweepSummary, compare_page, run_page, sweep_page, walk_page
 from treefolio.report.walk_page import whole_sample
 from treefolio.sweep.entrants import Asked, together

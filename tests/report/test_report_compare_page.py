@@ -8,7 +8,7 @@ import pytest
 from report_cases import TREE, market, parsed
 
 from test_report_pages import HOSTILE, check_inert
-from treefolio.engine.compiled import Question
+from treefolio.engine.question import Question
 from treefolio.metrics import METRICS
 from treefolio.report import compare_page
 from treefolio.report.compare_page import LONGEST_NAME, short_name

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from test_report_pages import check_inert
-from treefolio.engine.compiled import Question
+from treefolio.engine.question import Question
 from treefolio.formats import read
 from treefolio.graph.build import build
 from treefolio.graph.derive import tickers

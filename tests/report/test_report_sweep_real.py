@@ -11,7 +11,7 @@ import numpy as np
 from report_cases import market, parsed
 
 from test_report_pages import HOSTILE, Page, check_inert
-from treefolio.engine.compiled import Question
+from treefolio.engine.question import Question
 from treefolio.market.panel import Panel
 from treefolio.report import SweepSummary, sweep_page
 from treefolio.sweep.many import plan_sweep

@@ -9,7 +9,9 @@ import pytest
 from report_cases import TREE, market, parsed, result_of
 
 from test_report_pages import check_inert
-from treefolio.engine.compiled import Prepared, Question, prepare
+from treefolio.engine.compiled import Prepared
+from treefolio.engine.prepare import prepare
+from treefolio.engine.question import Question
 from treefolio.engine.trace import Trace, trace
 from treefolio.report import branches, run_page
 from treefolio.report.usage import Usage, usage

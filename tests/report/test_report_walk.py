@@ -13,7 +13,7 @@ from report_cases import TICKERS, market, parsed
 
 from cli_samples import Program, write_prices, write_strategy
 from test_report_pages import HOSTILE, Page, check_inert
-from treefolio.engine.compiled import Question
+from treefolio.engine.question import Question
 from treefolio.metrics import METRICS
 from treefolio.report import walk_page
 from treefolio.report.numerals import percent, shown

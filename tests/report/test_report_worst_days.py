@@ -10,8 +10,8 @@ import pytest
 from report_cases import TREE, market, parsed, result_of
 
 from test_report_pages import check_inert
-from treefolio.engine.compiled import Question
 from treefolio.engine.execution import Execution
+from treefolio.engine.question import Question
 from treefolio.engine.trace import trace
 from treefolio.report import run_page
 from treefolio.report.worst_days import WORST, causes_of, worst_days, worst_days_section

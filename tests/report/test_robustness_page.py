@@ -10,7 +10,7 @@ from report_cases import market, parsed
 from test_report_chromium import BROWSER, opened
 
 from test_report_pages import HOSTILE, check_inert
-from treefolio.engine.compiled import Question
+from treefolio.engine.question import Question
 from treefolio.report.robustness_page import robustness_page
 from treefolio.report.robustness_words import bears, sentences
 from treefolio.strategy.tree import Strategy

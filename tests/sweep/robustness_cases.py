@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from sweep_cases import parsed
-from treefolio.engine.compiled import Question
+from treefolio.engine.question import Question
 from treefolio.market.panel import Panel
 from treefolio.strategy.tree import Strategy
 from treefolio.sweep.single import Result, run

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from sweep_cases import QUESTION, STRATEGY, day, market, planned
-from treefolio.engine.compiled import Question
+from treefolio.engine.question import Question
 from treefolio.errors import OutputError, PriceError, UsageError
 from treefolio.market.panel import Panel
 from treefolio.market.supply import Supplied

@@ -11,8 +11,8 @@ import pytest
 from robustness_cases import grown, planted, ran
 
 from sweep_cases import market, parsed
-from treefolio.engine.compiled import Question
 from treefolio.engine.execution import Costs, Execution
+from treefolio.engine.question import Question
 from treefolio.errors import UsageError
 from treefolio.market.panel import Panel
 from treefolio.selection.bootstrap import paths

@@ -10,7 +10,7 @@ import pytest
 from robustness_cases import PLANTED, planted, ran
 
 from sweep_cases import market
-from treefolio.engine.compiled import Question
+from treefolio.engine.question import Question
 from treefolio.errors import OutputError, UsageError
 from treefolio.sweep.robustness import PARTS, Robustness, Wish, examine
 from treefolio.sweep.robustness.output import write_robustness

@@ -10,8 +10,8 @@ import pytest
 from robustness_cases import PLANTED, planted, ran
 
 from sweep_cases import QUESTION, market, parsed
-from treefolio.engine.compiled import Question
 from treefolio.engine.execution import Costs, Execution
+from treefolio.engine.question import Question
 from treefolio.report.robustness_literals import literals_section
 from treefolio.sweep.ask import opened
 from treefolio.sweep.robustness import literals

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from robustness_cases import PLANTED, grown, planted, ran
 
 from sweep_cases import market
-from treefolio.engine.compiled import Question
+from treefolio.engine.question import Question
 from treefolio.sweep.robustness.random_picks import (
     held_of,
     lookback_of,

@@ -14,8 +14,8 @@ import polars as pl
 import pytest
 
 from sweep_cases import QUESTION, STRATEGY, day, market, parsed, planned, without
-from treefolio.engine.compiled import Question
 from treefolio.engine.execution import Costs, Execution
+from treefolio.engine.question import Question
 from treefolio.errors import SpaceError, UsageError
 from treefolio.metrics import METRICS, frame, measure_one
 from treefolio.strategy.tree import Strategy

@@ -17,8 +17,8 @@ from treefolio.errors import OutputError, StrategyError, UsageError
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from treefolio.engine.compiled import Question
     from treefolio.engine.execution import Execution
+    from treefolio.engine.question import Question
     from treefolio.formats import Import, Report
     from treefolio.graph.plan import Axes
     from treefolio.market.supply import Supplied, Supply
@@ -334,7 +334,7 @@ class Asker:
 
         Its end is moved, and that is said, where the end of the prices is held out.
         """
-        from treefolio.engine.compiled import Question  # noqa: PLC0415 - heavy
+        from treefolio.engine.question import Question  # noqa: PLC0415 - heavy
         from treefolio.sweep.ask import panel_for  # noqa: PLC0415 - heavy
         from treefolio.sweep.holdout import hold_out  # noqa: PLC0415 - heavy
 

@@ -8,7 +8,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from treefolio.engine.compiled import Question, prepare, record
+from treefolio.engine.compiled import record
+from treefolio.engine.prepare import prepare
+from treefolio.engine.question import Question
 from treefolio.engine.run import Run
 from treefolio.errors import RunError
 from treefolio.market.panel import Panel

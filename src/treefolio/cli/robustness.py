@@ -19,7 +19,7 @@ from treefolio.errors import TreefolioError
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from treefolio.engine.compiled import Question
+    from treefolio.engine.question import Question
     from treefolio.sweep.robustness import Robustness, Wish
 
 STEPS, DRAWS = 3, 1_000

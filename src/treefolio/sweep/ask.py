@@ -16,7 +16,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypeVar
 
-from treefolio.engine.compiled import Question
+from treefolio.engine.question import Question
 from treefolio.engine.run import Missing
 from treefolio.engine.window import given, used_at
 from treefolio.errors import (

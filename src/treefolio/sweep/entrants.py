@@ -18,7 +18,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from treefolio.engine.compiled import Question
+from treefolio.engine.question import Question
 from treefolio.errors import FormatError
 from treefolio.formats import Import
 from treefolio.metrics import GROUPS, METRICS, Activity, frame, measure_one

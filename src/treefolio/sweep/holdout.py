@@ -11,7 +11,7 @@ from dataclasses import dataclass, fields
 
 import numpy as np
 
-from treefolio.engine.compiled import Question
+from treefolio.engine.question import Question
 from treefolio.errors import UsageError
 from treefolio.sweep.lengths import Length, place_before
 

@@ -28,7 +28,9 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from treefolio.engine.compiled import Prepared, Question, prepare
+from treefolio.engine.compiled import Prepared
+from treefolio.engine.prepare import prepare
+from treefolio.engine.question import Question
 from treefolio.errors import OutputError, SpaceError
 from treefolio.graph.build import build
 from treefolio.graph.plan import work_bytes

@@ -21,7 +21,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from treefolio.engine.compiled import Prepared, Question, prepare
+from treefolio.engine.compiled import Prepared
+from treefolio.engine.prepare import prepare
+from treefolio.engine.question import Question
 from treefolio.errors import OutputError
 from treefolio.graph.build import build
 from treefolio.graph.derive import tickers

@@ -10,7 +10,7 @@ from dataclasses import replace
 
 import polars as pl
 
-from treefolio.engine.compiled import Question
+from treefolio.engine.question import Question
 from treefolio.errors import UsageError
 from treefolio.market.panel import Panel
 from treefolio.strategy.tree import Strategy

@@ -23,8 +23,8 @@ import numpy as np
 import polars as pl
 
 from treefolio.engine import window
-from treefolio.engine.compiled import Question
 from treefolio.engine.execution import Costs, Execution
+from treefolio.engine.question import Question
 from treefolio.errors import OutputError, PriceError, TreefolioError, UsageError
 from treefolio.indicators import SIGNATURES
 from treefolio.market.panel import Panel

@@ -18,7 +18,9 @@ import polars as pl
 from numpy.typing import NDArray
 
 from treefolio.engine import reference
-from treefolio.engine.compiled import Prepared, Question, prepare, record, traded_otherwise
+from treefolio.engine.compiled import Prepared, record
+from treefolio.engine.prepare import prepare, traded_otherwise
+from treefolio.engine.question import Question
 from treefolio.engine.run import Run
 from treefolio.errors import MissingPrices, RunError, UsageError
 from treefolio.indicators import SIGNATURES

@@ -16,11 +16,12 @@ import numba
 import numpy as np
 
 from treefolio.engine.assemble import assemble, make_layout
-from treefolio.engine.compiled import Machine, Prepared, Question
+from treefolio.engine.compiled import Machine, Prepared
 from treefolio.engine.execution import Execution
 from treefolio.engine.holdings import mark_needed, update
 from treefolio.engine.interpret import execute
 from treefolio.engine.portfolios import cut_back, rehash
+from treefolio.engine.question import Question
 from treefolio.engine.run import Window
 from treefolio.engine.sight import shares_of
 from treefolio.engine.simulate import make_rules, rebalancing_sessions, simulate

@@ -10,8 +10,8 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
-from treefolio.engine.compiled import Question
 from treefolio.engine.execution import Costs, Execution
+from treefolio.engine.question import Question
 from treefolio.engine.run import Missing
 from treefolio.errors import UsageError
 from treefolio.graph.plan import Axes

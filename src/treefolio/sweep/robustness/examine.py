@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
-from treefolio.engine.compiled import Question
+from treefolio.engine.question import Question
 from treefolio.errors import TreefolioError, UsageError, did_you_mean
 from treefolio.strategy.tree import Strategy
 from treefolio.sweep.robustness.costs import Costs, costs

@@ -19,7 +19,9 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from treefolio.engine.compiled import Prepared, Question, fault, prepare
+from treefolio.engine.compiled import Prepared, fault
+from treefolio.engine.prepare import prepare
+from treefolio.engine.question import Question
 from treefolio.engine.trading import DONE
 from treefolio.graph.build import build
 from treefolio.graph.start import structural

@@ -31,7 +31,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from treefolio.engine.compiled import held_or_read
+from treefolio.engine.prepare import held_or_read
 from treefolio.graph.start import starts
 from treefolio.market.panel import FIELDS, Panel
 from treefolio.metrics.passes import FLAT

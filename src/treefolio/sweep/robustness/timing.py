@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from treefolio.engine.compiled import Question
 from treefolio.engine.execution import FILLS
+from treefolio.engine.question import Question
 from treefolio.errors import TreefolioError
 from treefolio.strategy.tree import Strategy
 from treefolio.sweep.robustness.costs import Numbers, numbers_of

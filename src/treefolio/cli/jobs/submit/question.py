@@ -15,7 +15,7 @@ from treefolio.cli.sweep import combinations
 from treefolio.errors import UsageError
 
 if TYPE_CHECKING:
-    from treefolio.engine.compiled import Question
+    from treefolio.engine.question import Question
     from treefolio.jobs.requests import Asked, Request
     from treefolio.market.supply import Supplied
     from treefolio.strategy.tree import Strategy
