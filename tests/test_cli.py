@@ -67,13 +67,20 @@ def test_without_arguments_it_shows_help_as_a_misuse(program: Program) -> None:
     assert "Commands:" in called.out
 
 
-def test_help_imports_nothing_heavy() -> None:
-    """The page of help needs no NumPy, polars, Numba, TA-Lib, exchange_calendars or Matplotlib."""
-    code = (
-        "import sys; from treefolio.cli import main; main(['run', '--help']);"
-        "print([m for m in ('numpy','polars','numba','talib','exchange_calendars','matplotlib')"
-        " if m in sys.modules], file=sys.stderr)"
-    )
+HEAVY = ("polars", "numba", "talib", "exchange_calendars", "matplotlib", "sqlalchemy", "fastapi")
+
+
+@pytest.mark.parametrize(
+    ("code", "heavy"),
+    [
+        ("from treefolio.cli import main; main(['run', '--help'])", ("numpy", *HEAVY)),
+        ("import treefolio.client", HEAVY),
+    ],
+    ids=["the page of help", "a client"],
+)
+def test_imports_nothing_heavy(code: str, heavy: tuple[str, ...]) -> None:
+    """Neither needs what computes, draws, keeps or serves."""
+    code += f"; import sys; print([m for m in {heavy} if m in sys.modules], file=sys.stderr)"
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert found.stderr == "[]\n"
 

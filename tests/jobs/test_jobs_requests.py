@@ -27,9 +27,9 @@ from treefolio.jobs.requests import (
     WalkForwardRequest,
     WarmRequest,
 )
-from treefolio.service.callers import THE_USER
+from treefolio.service.callers import THE_USER, require_right
 from treefolio.service.problems import Declined
-from treefolio.service.submission import Submission, require_right
+from treefolio.service.submission import Submission
 from treefolio.sweep.assignments import Listed, Sample
 from treefolio.sweep.lengths import parse_length
 from treefolio.sweep.manifest import to_json
@@ -135,13 +135,13 @@ def test_what_has_no_meaning(make: Callable[[], object], said: str) -> None:
 )
 def test_what_only_an_administrator_may_ask(request_: Request, everybody: bool) -> None:
     """What changes the prices of all users."""
-    require_right(request_, THE_USER)
+    require_right(THE_USER, request_)
     visitor = replace(THE_USER, administrator=False)
     if everybody:
-        require_right(request_, visitor)
+        require_right(visitor, request_)
         return
     with pytest.raises(Declined) as caught:
-        require_right(request_, visitor)
+        require_right(visitor, request_)
     assert (caught.value.status, caught.value.code) == (403, "not_administrator")
 
 

@@ -24,15 +24,14 @@ from sqlalchemy import Connection, Engine, Row, delete, func, select, text, upda
 from sqlalchemy.dialects import postgresql
 
 from treefolio.errors import VaultError
-from treefolio.jobs import acts
+from treefolio.jobs import acts, locks
 from treefolio.jobs.acts import Act
 from treefolio.jobs.keyring import Keyring, new_key
 from treefolio.jobs.ledger.transitions import reached
+from treefolio.jobs.locks import Lock
 from treefolio.jobs.tables import secrets
 
 _ENDS = 4
-_ROTATION = 7_336_453_658
-"""Of Postgres' advisory locks: rotations come one after the other, each until its file is written."""
 
 
 def _plain(value: SecretStr) -> SecretStr:
@@ -183,8 +182,8 @@ class Vault:
         Raises:
             VaultError: something opens with none of the keys. Nothing is changed, and no key is dropped.
         """
-        with reached(), self.engine.begin() as alone:
-            alone.execute(text("select pg_advisory_xact_lock(:key)"), {"key": _ROTATION})
+        with reached(), self.engine.begin() as connection:
+            locks.alone(connection, Lock.ROTATION)
             if self.keyring.from_environment:
                 return self._encrypt_anew()
             new, old = new_key(), self.keyring.keys()

@@ -11,6 +11,7 @@ from uuid import UUID
 from fastapi import Depends
 from starlette.requests import HTTPConnection
 
+from treefolio.jobs import requests
 from treefolio.service.local import LOCAL
 from treefolio.service.problems import Declined
 
@@ -95,13 +96,28 @@ def administrator(connection: HTTPConnection) -> Caller:
     """Who asks, and is an administrator. Raises Declined."""
     found = caller(connection)
     if not found.administrator:
-        raise Declined(
-            "only an administrator may do this",
-            code="not_administrator",
-            status=403,
-            hint="Ask an administrator of this service.",
-        )
+        raise _not_administrator("do this")
     return found
+
+
+def require_right(caller: Caller, request: requests.Request) -> None:
+    """Nothing, when the caller may submit it: what changes the prices of all is an administrator's.
+
+    Raises:
+        Declined.
+    """
+    of_all = isinstance(request, requests.ImportRequest | requests.PurgeRequest)
+    if of_all and not caller.administrator:
+        raise _not_administrator(f"submit this: it changes the prices of all ({requests.name_of(request)})")
+
+
+def _not_administrator(deed: str) -> Declined:
+    return Declined(
+        f"only an administrator may {deed}",
+        code="not_administrator",
+        status=403,
+        hint="Ask an administrator of this service.",
+    )
 
 
 def in_person(connection: HTTPConnection) -> Caller:

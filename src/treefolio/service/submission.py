@@ -19,9 +19,6 @@ from pydantic import (
     StrictStr,
 )
 
-from treefolio.jobs import requests
-from treefolio.service.callers import Caller
-from treefolio.service.problems import Declined
 from treefolio.service.texts import bearable
 
 _MOST_VALUES = 1_000_000
@@ -253,28 +250,3 @@ EXAMPLES: dict[str, Any] = {
         },
     },
 }
-
-
-def require_meaning(request: requests.Request) -> None:
-    """Nothing, when the request can be read and has the names and values that are asked for.
-
-    Raises:
-        FormatError, StrategyError, SpaceError, UsageError: with the place and a remedy.
-    """
-    requests.check(request)
-
-
-def require_right(request: requests.Request, caller: Caller) -> None:
-    """Nothing, when the caller may ask for it: what changes the prices of all is an administrator's.
-
-    Raises:
-        Declined.
-    """
-    if caller.administrator or not isinstance(request, requests.ImportRequest | requests.PurgeRequest):
-        return
-    raise Declined(
-        f"only an administrator may submit this: it changes the prices of all ({requests.name_of(request)})",
-        code="not_administrator",
-        status=403,
-        hint="Ask an administrator of this service.",
-    )

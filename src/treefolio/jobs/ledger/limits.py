@@ -12,11 +12,11 @@ from enum import StrEnum
 from typing import NoReturn
 from uuid import UUID
 
-from sqlalchemy import Connection, Date, cast, func, select, text, update
+from sqlalchemy import Connection, Date, cast, func, select, update
 from sqlalchemy.dialects import postgresql
 
 from treefolio.errors import OverLimit
-from treefolio.jobs import requests
+from treefolio.jobs import locks, requests
 from treefolio.jobs.ledger import tickets
 from treefolio.jobs.ledger.records import Usage
 from treefolio.jobs.settings import JobSettings
@@ -36,8 +36,6 @@ from treefolio.jobs.tables import (
 from treefolio.settings import PREFIX
 
 MEGABYTE = 1_000_000
-_COUNTED = 7_336_453
-"""Of Postgres' advisory locks, with an owner's number."""
 HELD_ORDER = (-jobs.c.priority, *tickets.ORDER, jobs.c.created_at, jobs.c.id)
 """In which jobs of one owner are let go."""
 RESTING = (*ENDED, State.PAUSED)
@@ -153,7 +151,7 @@ def require_room(connection: Connection, settings: JobSettings, owner: str, more
     limit = most(settings, tier_of(connection, owner), Limit.MEGABYTES)
     if limit is None:
         return
-    _one_by_one(connection, owner)
+    locks.one_by_one(connection, owner)
     used = stored(connection, owner)
     if used + more > limit * MEGABYTE or used >= limit * MEGABYTE:
         _over(
@@ -168,7 +166,7 @@ def require_room(connection: Connection, settings: JobSettings, owner: str, more
 def require_schedule(connection: Connection, settings: JobSettings, owner: str) -> None:
     """Nothing, when the owner may have one schedule more. Raises OverLimit."""
     limit = most(settings, tier_of(connection, owner), Limit.SCHEDULES)
-    _one_by_one(connection, owner)
+    locks.one_by_one(connection, owner)
     used = _schedules(connection, owner)
     if limit is not None and used >= limit:
         _over(
@@ -178,12 +176,6 @@ def require_schedule(connection: Connection, settings: JobSettings, owner: str) 
             limit,
             "Remove one first: `treefolio jobs unschedule ID`.",
         )
-
-
-def _one_by_one(connection: Connection, owner: str) -> None:
-    """Until the end of the transaction nobody else counts what this owner has, to add to it."""
-    query = text("select pg_advisory_xact_lock(:space, hashtext(:owner))")
-    connection.execute(query, {"space": _COUNTED, "owner": owner})
 
 
 def _full_day(connection: Connection, owner: str, count: int, limit: int) -> NoReturn:

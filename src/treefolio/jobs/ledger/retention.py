@@ -9,17 +9,17 @@ from __future__ import annotations
 from dataclasses import dataclass
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Connection, delete, exists, func, or_, select, text
+from sqlalchemy import ColumnElement, Connection, delete, exists, func, or_, select
 from sqlalchemy.dialects import postgresql
 
 from treefolio.errors import Refused
+from treefolio.jobs import locks
 from treefolio.jobs.ledger.records import HOUSE
+from treefolio.jobs.locks import Lock
 from treefolio.jobs.settings import JobSettings
 from treefolio.jobs.states import ENDED, State
 from treefolio.jobs.tables import jobs, snapshot_owners, snapshots, usage_days
 
-_SNAPSHOTS = 7_336_453_657
-"""Of Postgres' advisory locks: shared by those who need a snapshot, alone for who removes some."""
 RECENT_DAYS = 1
 """Prices that were brought within as long are kept for the job that will follow."""
 HOUSE_DAYS = 7
@@ -38,7 +38,7 @@ class Removed:
 
 def needing(connection: Connection) -> None:
     """Until the end of the transaction no snapshot is removed."""
-    connection.execute(text("select pg_advisory_xact_lock_shared(:key)"), {"key": _SNAPSHOTS})
+    locks.shared(connection, Lock.SNAPSHOTS)
 
 
 def own(connection: Connection, owner: str, name: str) -> None:
@@ -71,7 +71,7 @@ def tidy(connection: Connection, settings: JobSettings) -> Removed:
     connection.execute(
         delete(usage_days).where(usage_days.c.day < func.timezone("UTC", _days_ago(USAGE_DAYS)))
     )
-    connection.execute(text("select pg_advisory_xact_lock(:key)"), {"key": _SNAPSHOTS})
+    locks.alone(connection, Lock.SNAPSHOTS)
     needed = exists().where(
         jobs.c.owner == snapshot_owners.c.owner, jobs.c.snapshot == snapshot_owners.c.hash
     )

@@ -23,8 +23,9 @@ from procrastinate.jobs import Job as Task
 from procrastinate.manager import JobManager, get_channel_for_queues
 from sqlalchemy import Connection, column, exists, func, literal_column, select, table, text, update
 
-from treefolio.jobs import fairness
+from treefolio.jobs import fairness, locks
 from treefolio.jobs.ledger.clock import now
+from treefolio.jobs.locks import Lock
 from treefolio.jobs.settings import JobSettings
 from treefolio.jobs.states import ENDED, WORKING
 from treefolio.jobs.tables import chunks, jobs, users
@@ -33,8 +34,6 @@ QUEUE = "chunks"
 (CHANNEL,) = get_channel_for_queues([QUEUE])
 """Where Procrastinate's workers hear that they shall ask for a task."""
 TASK = "chunk"
-_FAIR = 7_336_453_656
-"""Of Postgres' advisory locks: places in virtual time are given one after the other."""
 _TASKS = table("procrastinate_jobs", column("id"), column("status"))
 _manager = JobManager(procrastinate.SyncPsycopgConnector())
 """Never opened: it is given the ledger's connection."""
@@ -44,7 +43,7 @@ ORDER = (jobs.c.kind != "run", -jobs.c.precedence)
 
 def alone(connection: Connection) -> None:
     """Until the end of the transaction nobody else gives places, or counts what a user has under way."""
-    connection.execute(text("select pg_advisory_xact_lock(:key)"), {"key": _FAIR})
+    locks.alone(connection, Lock.PLACES)
 
 
 def enqueue(connection: Connection, job: UUID, settings: JobSettings) -> None:

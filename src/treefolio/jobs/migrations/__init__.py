@@ -8,12 +8,11 @@ from alembic import command
 from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Connection, Engine, text
+from sqlalchemy import Connection, Engine
 
 from treefolio.errors import DatabaseError
-
-_LOCK = 7_336_453_655
-"""Of Postgres' advisory locks: processes that start at once upgrade one after the other."""
+from treefolio.jobs import locks
+from treefolio.jobs.locks import Lock
 
 
 def upgrade(engine: Engine) -> None:
@@ -23,7 +22,7 @@ def upgrade(engine: Engine) -> None:
         DatabaseError: a newer version of Treefolio made it.
     """
     with engine.begin() as connection:
-        connection.execute(text("select pg_advisory_xact_lock(:key)"), {"key": _LOCK})
+        locks.alone(connection, Lock.UPGRADE)
         found = _found(connection)
         script = ScriptDirectory.from_config(_config(connection))
         if found is not None and found not in {each.revision for each in script.walk_revisions()}:

@@ -6,9 +6,11 @@ import datetime as dt
 import secrets
 from dataclasses import dataclass
 
-from sqlalchemy import Engine, delete, func, insert, select, text
+from sqlalchemy import Engine, delete, func, insert, select
 
+from treefolio.jobs import locks
 from treefolio.jobs.ledger.transitions import reached
+from treefolio.jobs.locks import Lock
 from treefolio.jobs.tables import crossings, identities
 from treefolio.service.accounts.names import handle_of
 from treefolio.service.accounts.secret import digest, new_secret
@@ -18,8 +20,6 @@ from treefolio.service.problems import Declined
 
 PROVIDER = "discord"
 LASTS = dt.timedelta(minutes=10)
-_LOCK = 7_336_453_657
-"""Of Postgres' advisory locks: who comes twice at once for the first time is made a user once."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,7 +69,7 @@ class Identities:
             identities.c.provider == PROVIDER, identities.c.subject == person.subject
         )
         with reached(), self.engine.begin() as connection:
-            connection.execute(text("select pg_advisory_xact_lock(:key)"), {"key": _LOCK})
+            locks.alone(connection, Lock.IDENTITIES)
             owner = connection.execute(query).scalar()
             made = owner is None
             user = self._entered(person) if owner is None else self.accounts.user(owner)

@@ -13,14 +13,14 @@ from treefolio.jobs.acts import Act
 from treefolio.jobs.ledger import records
 from treefolio.jobs.ledger.store import Store
 from treefolio.jobs.states import Event, State
-from treefolio.service.callers import Administrator, Asking, Owner
+from treefolio.service.callers import Administrator, Asking, Owner, require_right
 from treefolio.service.house import House, Responses
 from treefolio.service.lists.expansion import expanded
 from treefolio.service.lists.store import ListStore
 from treefolio.service.models import API, Eta, Hand, Job, Jobs, Priority, Problem, Progress
 from treefolio.service.pace import retry_after
 from treefolio.service.problems import Declined
-from treefolio.service.submission import EXAMPLES, Submission, require_meaning, require_right
+from treefolio.service.submission import EXAMPLES, Submission
 from treefolio.service.table import label
 from treefolio.service.whence import From
 
@@ -84,7 +84,7 @@ def _submitting(routes: APIRouter, store: Store) -> None:
     ) -> Job:
         """Takes a job. Its prices must have been uploaded, unless the service is to fetch them."""
         request = requests.from_json(body.model_dump(mode="json"))
-        require_right(request, caller)
+        require_right(caller, request)
         request = expanded(request, caller.user, lists)
         snapshot = requests.snapshot_of(request)
         if snapshot is not None and not store.has_snapshot(caller.user, snapshot):
@@ -95,7 +95,7 @@ def _submitting(routes: APIRouter, store: Store) -> None:
                 path="body.asked.snapshot",
                 hint=f"Upload it first: PUT {API}/snapshots/HASH.",
             )
-        require_meaning(request)
+        requests.check(request)
         job = shown(store.submit(caller.user, request, key=key))
         response.headers["Location"] = f"{API}/jobs/{job.id}"
         return job

@@ -15,14 +15,13 @@ from treefolio.jobs.ledger.agenda import Agenda
 from treefolio.jobs.ledger.store import Store
 from treefolio.jobs.vault import Vault
 from treefolio.jobs.workshop.prices import lacks_keys
-from treefolio.service.callers import Asking, Owner
+from treefolio.service.callers import Asking, Owner, require_right
 from treefolio.service.house import House, Responses
 from treefolio.service.lists.expansion import expanded
 from treefolio.service.lists.store import ListStore
 from treefolio.service.models import API, Problem
 from treefolio.service.problems import Declined
 from treefolio.service.schedules.models import EXAMPLES, NewSchedule, Schedule, Schedules, Timing
-from treefolio.service.submission import require_meaning, require_right
 
 _MISSING: Responses = {404: {"model": Problem, "description": "There is no such schedule, or no such job."}}
 _TAKEN: Responses = {409: {"model": Problem, "description": "There is a schedule of this name."}}
@@ -49,8 +48,8 @@ def _making(routes: APIRouter, kept: Agenda, house: House) -> None:
     ) -> Schedule:
         """Has the service submit this at its time, on prices that it fetches then."""
         request = _asked(body, caller.user, house.store)
-        require_right(request, caller)
-        require_meaning(request)
+        require_right(caller, request)
+        requests.check(request)
         name = body.name or requests.name_of(request)
         made = kept.make(caller.user, name, request, _timing(body.at, body.days))
         response.headers["Location"] = f"{API}/schedules/{made.id}"
