@@ -143,6 +143,9 @@ def test_a_raised_job_does_not_wait_for_others(store: Store, snapshot: str) -> N
     store.prioritise(jobs[2].id, 1)
     assert held(store, jobs) == [False, True, False]
     assert waiting(store) == {jobs[0].id, jobs[2].id}
+    store.ask(OWNER, jobs[2].id, Event.PAUSE)
+    store.ask(OWNER, jobs[2].id, Event.RESUME)
+    assert held(store, jobs) == [False, True, False]
 
 
 def test_limits_are_each_users_own(store: Store, snapshot: str) -> None:

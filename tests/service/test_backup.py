@@ -7,9 +7,12 @@ import random
 import re
 import shutil
 import stat
+import subprocess
+import sys
 from datetime import date
 from pathlib import Path
 
+import psutil
 import psycopg
 import pytest
 
@@ -157,6 +160,28 @@ KNOWN = {
     "default_table_access_method",
 }
 """Settings of Postgres 14."""
+
+
+def test_a_backup_that_is_told_to_end(tmp_path: Path) -> None:
+    """By whoever limits the time that it may take: nothing of it stays, neither file nor process."""
+    with PostgresServer() as server, psycopg.connect(server.url) as holding:
+        holding.execute("create table held ()")
+        holding.commit()
+        holding.execute("lock table held in access exclusive mode")
+        with subprocess.Popen(
+            [sys.executable, "-m", "treefolio", "backup", str(tmp_path / "night.dump")],
+            env={**os.environ, "TREEFOLIO_DATABASE_URL": server.url},
+            stderr=subprocess.PIPE,
+            text=True,
+        ) as process:
+            (dumping,) = wait_for(psutil.Process(process.pid).children, "pg_dump")
+            assert list(tmp_path.iterdir())
+            process.terminate()
+            _, said = process.communicate()
+        assert process.returncode == 130
+        assert said.startswith("Error: stopped")
+        assert not dumping.is_running()
+        assert not list(tmp_path.iterdir())
 
 
 def test_older_servers_know_all_that_is_set(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

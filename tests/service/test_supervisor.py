@@ -94,6 +94,28 @@ def test_what_ends_at_once_is_started_ever_more_slowly(supervisor: Supervisor, t
     assert pid(supervisor, "good") == good
 
 
+def test_what_cannot_be_started_is_tried_again(
+    supervisor: Supervisor,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A program that is being replaced, or no room for one more process: its neighbours live on."""
+    monkeypatch.delenv("TREEFOLIO_LOG", raising=False)
+    python = tmp_path / "python"
+    supervisor.call(lambda: supervisor.keep(command("good", WAITS)))
+    good = wait_for(lambda: pid(supervisor, "good"), "the neighbour")
+    with lines():
+        missing = Command(name="it", argv=[str(python), "-c", WAITS])
+        supervisor.call(lambda: supervisor.keep(missing))
+        wait_for(lambda: "it" in supervisor.kept and supervisor.kept["it"].failures >= 2, "two tries")
+        python.symlink_to(sys.executable)
+        wait_for(lambda: pid(supervisor, "it"), "the start")
+    assert pid(supervisor, "good") == good
+    said = capsys.readouterr().err.splitlines()
+    assert set(said) == {"Warning: it could not be started: No such file or directory, and is started again"}
+
+
 def test_what_is_released_is_not_started_again(supervisor: Supervisor) -> None:
     """It is forgotten."""
     supervisor.call(lambda: supervisor.keep(command("it", WAITS)))

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import gc
 import os
+import signal
 from collections.abc import Sequence
 
 RETURN_MEMORY = "dirty_decay_ms:0,muzzy_decay_ms:0"
@@ -22,6 +23,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if arguments is None:
         gc.set_threshold(COLLECT_EVERY)
         os.environ.setdefault("_RJEM_MALLOC_CONF", RETURN_MEMORY)
+        signal.signal(signal.SIGTERM, signal.default_int_handler)  # what was begun is put away then, too
     from treefolio.cli.app import start  # noqa: PLC0415 - importing the library's face stays quick
 
     status = start(arguments)

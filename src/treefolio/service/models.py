@@ -1,4 +1,5 @@
 """What the service answers, as values: the routes write them, `treefolio.client` reads them.
+What it is sent is a `Body`, each beside its noun.
 
 A client takes answers of a later version too: fields that it does not know are passed over.
 """
@@ -39,6 +40,12 @@ class Answer(BaseModel):
     """What all answers have in common."""
 
     model_config = ConfigDict(frozen=True, extra="ignore")
+
+
+class Body(BaseModel):
+    """What all that is sent has in common: nothing that is not known is passed over."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
 class Problem(Answer):
@@ -255,7 +262,7 @@ class Snapshot(Answer):
 class Health(Answer):
     """Whether jobs are taken, and worked on."""
 
-    status: Literal["ok", "away"]
+    status: Literal["ok"]
     version: str
     workers: int = Field(description="That gave a sign of life within a lease.")
     waiting: int = Field(description="Chunks that wait for a worker.")

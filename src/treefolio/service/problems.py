@@ -23,7 +23,6 @@ from starlette.exceptions import HTTPException
 from treefolio.errors import (
     DatabaseError,
     FormatError,
-    JobError,
     LimitError,
     MissingPrices,
     NoSuchJob,
@@ -59,8 +58,6 @@ CODES: tuple[tuple[type[TreefolioError], str, int, str], ...] = (
     (NoSuchJob, "not_found", 404, f"GET {API}/jobs lists those that there are."),
     (Refused, "conflict", 409, f"GET {API}/jobs lists the jobs with their states."),
     (VaultError, "vault", 503, "Ask who runs this service: `treefolio secrets check` says more."),
-    (OverLimit, "over_limit", 403, f"GET {API}/usage says how much is used."),
-    (JobError, "job", 422, _WHAT_IT_TAKES),
     (OutputError, "output", 507, "Make room on the service's disk."),
     (TreefolioError, "failed", 500, "Please report it with this request's id."),
 )

@@ -25,6 +25,7 @@ from filelock import FileLock, Timeout
 
 from treefolio.errors import DatabaseError, OutputError, UsageError
 from treefolio.jobs import embedded
+from treefolio.jobs.admission import readable
 from treefolio.jobs.settings import JobSettings
 from treefolio.service.address import address_of
 from treefolio.service.local import LOOPBACK
@@ -48,6 +49,7 @@ LOCK = "serve.lock"
 _BACKLOG = 512
 _LOOK_SECONDS = 0.1
 _ASK_SECONDS = 5.0
+"""The thread that keeps processes alive asks, too: whoever is silent for longer is left alone."""
 _FOLLOW_SECONDS = 1.0
 
 
@@ -195,10 +197,12 @@ class Serving:
     def open(self) -> None:
         """Waits for the database, then has everything else started."""
         try:
-            from treefolio.service.entering import enter  # noqa: PLC0415 - heavy; the database starts meanwhile
+            from treefolio.jobs.ledger.store import open_store  # noqa: PLC0415 - heavy; the database starts
+            from treefolio.service.entering import enter  # noqa: PLC0415 - with the other
 
             url = self.settings.database_url or embedded.wait_until_running(self.wish.home / embedded.FOLDER)
-            self.store = enter(url, self.settings)
+            enter(url, self.settings).close()
+            self.store = open_store(readable(url), self.settings, patience_s=_ASK_SECONDS)
         except Exception as error:  # `run` raises it, on the thread that everybody waits for
             self.failure = error
             self.supervisor.stop()

@@ -10,8 +10,6 @@ from typing import Annotated, Any, Literal
 
 from pydantic import (
     AfterValidator,
-    BaseModel,
-    ConfigDict,
     Field,
     RootModel,
     StrictFloat,
@@ -19,6 +17,7 @@ from pydantic import (
     StrictStr,
 )
 
+from treefolio.service.models import Body
 from treefolio.service.texts import bearable
 
 _MOST_VALUES = 1_000_000
@@ -45,12 +44,6 @@ Strategy = Annotated[
     Field(min_length=1, description="In Treefolio's own text: `treefolio convert` writes it."),
     AfterValidator(bearable),
 ]
-
-
-class Body(BaseModel):
-    """What all parts of a submission have in common: nothing that is not known is passed over."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
 class Costs(Body):
@@ -122,7 +115,7 @@ class Sweep(Body):
     kind: Literal["sweep"]
     strategy: Strategy
     asked: Asked
-    vary: Vary = []
+    vary: Vary = Field(default=[])
     fix: Pairs = Field(default=[], description="Names, each with its one value.")
     select: Sample | Listed | None = None
     latest_start: dt.date | None = None
@@ -170,7 +163,7 @@ class WalkForward(Body):
     asked: Asked
     scheme: Rolling | Combinatorial = Field(discriminator="scheme")
     by: Name = Field(default="sharpe", description="The metric that chooses; a minus turns it around.")
-    vary: Vary = []
+    vary: Vary = Field(default=[])
     fix: Pairs = Field(default=[], description="Names, each with its one value.")
     select: Sample | Listed | None = None
     latest_start: dt.date | None = None

@@ -144,14 +144,18 @@ class Supervisor:
 
     def _start(self, kept: _Kept) -> None:
         command = kept.command
-        kept.process = process = subprocess.Popen(
-            list(command.argv),
-            stdin=subprocess.PIPE,
-            stdout=subprocess.DEVNULL,
-            env={**os.environ, **command.env, SUPERVISED: "1"},
-            pass_fds=command.descriptors,
-        )
         kept.began = time.monotonic()
+        try:
+            kept.process = process = subprocess.Popen(
+                list(command.argv),
+                stdin=subprocess.PIPE,
+                stdout=subprocess.DEVNULL,
+                env={**os.environ, **command.env, SUPERVISED: "1"},
+                pass_fds=command.descriptors,
+            )
+        except OSError as error:  # no memory, no room for a process, or a program that is being replaced
+            self._again(kept, f"could not be started: {error.strerror}", None)
+            return
         log.info("started", extra={"action": "process.started", "of": command.name, "pid": process.pid})
 
         def attend() -> None:
@@ -170,14 +174,18 @@ class Supervisor:
         if not kept.wanted:
             del self.kept[kept.command.name]
             return
+        self._again(kept, f"ended, {_how(status)}", status)
+
+    def _again(self, kept: _Kept, what: str, status: int | None) -> None:
+        """Takes note of when to start it, or to try so, again."""
         settled = time.monotonic() - kept.began >= SETTLED_SECONDS
         kept.failures = 0 if settled else kept.failures + 1
         pause = 0.0 if kept.failures <= 1 else min(SLOWEST_SECONDS, _FIRST_PAUSE * 2 ** (kept.failures - 1))
         kept.due = time.monotonic() + pause
         log.warning(
-            "%s ended, %s, and is started again",
+            "%s %s, and is started again",
             kept.command.name,
-            _how(status),
+            what,
             extra={"action": "process.ended", "of": kept.command.name, "status": status, "after": pause},
         )
 

@@ -67,10 +67,14 @@ def tier_of(connection: Connection, owner: str) -> str:
 
 
 def enter(connection: Connection, job: UUID, settings: JobSettings) -> None:
-    """The job's chunks go to the workers, unless its owner has as many jobs under way as may be."""
-    owner = connection.execute(select(jobs.c.owner).where(jobs.c.id == job)).scalar_one()
+    """The job's chunks go to the workers, unless its owner has as many jobs under way as may be.
+
+    One that an administrator raised is not held.
+    """
+    query = select(jobs.c.owner, jobs.c.priority > 0).where(jobs.c.id == job)
+    owner, raised = connection.execute(query).one()
     tickets.alone(connection)
-    if _room(connection, settings, owner, besides=job):
+    if raised or _room(connection, settings, owner, besides=job):
         tickets.enqueue(connection, job, settings)
     else:
         connection.execute(update(jobs).where(jobs.c.id == job).values(held=True))

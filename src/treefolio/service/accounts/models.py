@@ -10,8 +10,7 @@ from pydantic import ConfigDict, Field, StrictBool, StrictStr
 
 from treefolio.service.accounts import names, passwords
 from treefolio.service.callers import By, Scope
-from treefolio.service.models import Answer
-from treefolio.service.submission import Body
+from treefolio.service.models import Answer, Body
 
 _USER = "6d0c2f7e5b1a4c39a8f2e1d0b7c6a594"
 _ID = "0b2f6b52-6f2d-4a6f-9a38-6d5b1c7f2e11"

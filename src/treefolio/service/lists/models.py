@@ -7,9 +7,9 @@ from enum import StrEnum
 from typing import Annotated
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict, Field, StrictStr
+from pydantic import ConfigDict, Field, StrictStr
 
-from treefolio.service.models import Answer
+from treefolio.service.models import Answer, Body
 
 MOST_VALUES = 100_000
 Name = Annotated[
@@ -33,13 +33,7 @@ class Kind(StrEnum):
     DATE = "date"
 
 
-class _Body(BaseModel):
-    """Nothing that is not known is passed over."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class Paste(_Body):
+class Paste(Body):
     """A text to read."""
 
     model_config = ConfigDict(json_schema_extra={"example": {"text": "TQQQ, SOXL\nUPRO", "kind": "ticker"}})
@@ -54,7 +48,7 @@ class NewList(Paste):
     name: Name
 
 
-class ChangedList(_Body):
+class ChangedList(Body):
     """What is to be changed; what is left out stays. A list keeps its kind."""
 
     model_config = ConfigDict(json_schema_extra={"example": {"text": "60:85:5"}})

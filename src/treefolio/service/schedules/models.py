@@ -9,8 +9,8 @@ from uuid import UUID
 from pydantic import ConfigDict, Field, StrictStr
 
 from treefolio.jobs.agenda import Days
-from treefolio.service.models import Answer
-from treefolio.service.submission import Body, Fetch, Submission
+from treefolio.service.models import Answer, Body
+from treefolio.service.submission import Fetch, Submission
 
 _ID = "6a0c1d3e-58d1-4c7b-9a53-0f4f2b7d9c21"
 Name = Annotated[StrictStr, Field(min_length=1, max_length=200)]

@@ -6,9 +6,9 @@ import datetime as dt
 from typing import Annotated, Literal
 from uuid import UUID
 
-from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, StrictInt, StrictStr
+from pydantic import AfterValidator, AwareDatetime, ConfigDict, Field, StrictInt, StrictStr
 
-from treefolio.service.models import Answer
+from treefolio.service.models import Answer, Body
 from treefolio.service.texts import bearable
 
 _TEXT = "name: Hot or not\nvariables: {hot: 70}\ntree: {if: 'rsi(TQQQ, 10) > $hot', then: BIL, else: TQQQ}\n"
@@ -40,13 +40,7 @@ FileName = Annotated[
 Number = Annotated[StrictInt, Field(ge=1, le=MOST_VERSIONS)]
 
 
-class _Body(BaseModel):
-    """Nothing that is not known is passed over."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class Given(_Body):
+class Given(Body):
     """A strategy to look at."""
 
     model_config = ConfigDict(json_schema_extra={"example": {"text": _TEXT, "file_name": "hot.yaml"}})
@@ -62,7 +56,7 @@ class NewStrategy(Given):
     )
     name: Name | None = Field(default=None, description="Under which it is kept [the one in the text].")
     folder: Folder = ""
-    tags: Tags = []
+    tags: Tags = Field(default=[])
     note: Remark = ""
 
 
@@ -79,7 +73,7 @@ class NewVersion(Given):
     )
 
 
-class Changes(_Body):
+class Changes(Body):
     """What is to be changed; what is left out stays."""
 
     model_config = ConfigDict(json_schema_extra={"example": {"folder": "trend/2x", "tags": ["live"]}})
@@ -88,7 +82,7 @@ class Changes(_Body):
     tags: Tags | None = None
 
 
-class NewShare(_Body):
+class NewShare(Body):
     """A link to make."""
 
     model_config = ConfigDict(json_schema_extra={"example": {"version": 2}})
