@@ -10,7 +10,7 @@ What may be asked twice is asked again when the service does not answer: it may 
 is such a question too, because each submission has a key of its own.
 
 * `transport`  the connection: questions that may be asked again, files, what is refused
-* other modules  a noun of the service each, as an attribute of `Client`
+* other modules  a noun of the service each, as an attribute of `Client`, which itself knows jobs
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """Durable work on Postgres: jobs are cut into chunks, workers take them, and nothing is lost or done twice.
 
 1. `requests` says what a job is asked, and plans it exactly as the command line does.
-2. `ledger` keeps everything that must survive: all SQL is there. `tables` are its tables, `migrations` make
-   them. `states` is the life of a job.
+2. `ledger` keeps all that must survive of jobs and schedules. `tables` are the tables of the whole service,
+   `migrations` make them, `locks` are what no row stands for. `states` is the life of a job.
 3. `queue` hands chunks to workers through Procrastinate, in the order of `fairness`.
 4. `worker` is a process that takes one chunk at a time; `chunks` does it, with what `workshop` knows of each
    kind; `conclusion` makes a finished job's files. `agenda` says when schedules are due.

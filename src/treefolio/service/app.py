@@ -1,14 +1,16 @@
 """The application: routes under ``/api/v1``, one shape of errors, the door before them.
 
-* `routes`      what can be asked, a file for each noun
+* `routes`      what can be asked of jobs, their rows, files and events, and of the service itself
+* `accounts`, `audit`, `charts`, `discord`, `keys`, `lists`, `schedules`, `strategies`, `usage`
+                one noun each: its shapes, its routes, and its rows where it has some
 * `door`        what every request passes: an id, who it comes from, how long it may be
 * `problems`    what is answered when something is wrong
 * `models`, `submission`  the shapes of answers, and of what is asked
 * `shelf`, `table`        rows of jobs on disk, and pages of them
-* `charts`, `news`        rows taken together; what happens to a job, as it happens
+* `news`        what happens to a job, as it happens
 * `supervisor`  keeps this process, workers and the database alive under ``treefolio serve``
 
-Everything that must survive is in `treefolio.jobs.ledger`: this process can be killed at any moment.
+Everything that must survive is in the database: this process can be killed at any moment.
 """
 
 from __future__ import annotations

@@ -1,4 +1,7 @@
-"""``treefolio jobs``: work for a service, which goes on when nobody looks. One file for each verb."""
+"""``treefolio jobs``: work for a service, which goes on when nobody looks.
+
+A file for each verb, or for verbs that are alike.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What must survive: every table and all SQL.
+"""What must survive of jobs, schedules and prices, in transactions.
 
 * ``records``      what is read, as frozen values
 * ``store``        for those who submit and watch: jobs, snapshots, files
@@ -13,4 +13,5 @@
 * ``transitions``  applies `treefolio.jobs.states` to a job's row
 * ``tickets``      waiting chunks in the queue of Procrastinate, in the order of `treefolio.jobs.fairness`
 * ``clock``        the database's, and which workers are there by it
+* ``patience``     with a database that says nothing
 """

@@ -39,7 +39,7 @@ class ImportRequest:
         source: a vendor, or `FLAT_FILES`, which have all tickers.
         tickers: of a vendor.
         start, end: first and last day; None for all that there is.
-        interval: 1d or 1m.
+        interval: one that the source has (`treefolio.market.sources.table`).
 
     Raises:
         UsageError: a vendor without tickers, files with some, or a start after the end.
