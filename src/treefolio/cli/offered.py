@@ -20,7 +20,6 @@ ROUTES: Mapping[str, str] = {
     "GET /api/v1/openapi.json": "treefolio VERB --help",
     "GET /api/v1/strategies": "treefolio strategies list",
     "GET /api/v1/strategies/ID/versions": "treefolio strategies versions NAME",
-    "GET /api/v1/usage": "treefolio jobs usage",
     "GET /api/v1/users": "treefolio users list",
 }
 """What asks for the same as a route that a hint names."""

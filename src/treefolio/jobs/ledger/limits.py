@@ -217,9 +217,7 @@ def _over(
 
 def combinations(request: requests.Request) -> int:
     """Of a job, as it is submitted. Raises FormatError, StrategyError, SpaceError."""
-    if isinstance(request, requests.WalkForwardRequest):
-        request = request.sweep
-    return requests.opened_space(request).size if isinstance(request, requests.SweepRequest) else 1
+    return requests.opened_space(request).size if isinstance(request, requests.SpaceRequest) else 1
 
 
 def stored(connection: Connection, owner: str) -> int:

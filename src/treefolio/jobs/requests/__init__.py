@@ -24,12 +24,13 @@ from treefolio.jobs.requests.asked import Asked, Fetch, Value, prices_for, quest
 from treefolio.jobs.requests.data import FLAT_FILES, ImportRequest, PurgeRequest, WarmRequest
 from treefolio.jobs.requests.run import RunRequest, check_run, run, run_from_json, run_reach, run_to_json
 from treefolio.jobs.requests.sweep import (
+    SpaceRequest,
     SweepRequest,
-    check_sweep,
+    check_space,
     opened_space,
     plan,
+    space_reach,
     sweep_from_json,
-    sweep_reach,
     sweep_to_json,
 )
 from treefolio.jobs.requests.walkforward import (
@@ -38,7 +39,6 @@ from treefolio.jobs.requests.walkforward import (
     scheme_from_json,
     walk,
     walk_from_json,
-    walk_reach,
     walk_to_json,
 )
 from treefolio.market.sources.table import require_source
@@ -57,6 +57,7 @@ __all__ = [
     "PurgeRequest",
     "Request",
     "RunRequest",
+    "SpaceRequest",
     "SweepRequest",
     "Value",
     "WalkForwardRequest",
@@ -119,9 +120,9 @@ KINDS: Mapping[str, Kind] = {
         first=Work.PLAN,
         write=sweep_to_json,
         read=sweep_from_json,
-        check=check_sweep,
+        check=check_space,
         name=_strategy_name,
-        reach=sweep_reach,
+        reach=space_reach,
     ),
     "run": Kind(
         shape=RunRequest,
@@ -140,7 +141,7 @@ KINDS: Mapping[str, Kind] = {
         read=walk_from_json,
         check=check_walk,
         name=_strategy_name,
-        reach=walk_reach,
+        reach=space_reach,
     ),
     "warm": Kind(
         shape=WarmRequest,

@@ -30,14 +30,13 @@ from treefolio.sweep.space import Space
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SweepRequest:
-    """A sweep.
+class SpaceRequest:
+    """Combinations of a strategy's values: what a sweep and a walk-forward are made of.
 
     Attributes:
         strategy: its native text.
         vary: NAME → SPEC as ``--vary`` takes it, or values; their order is that of the columns.
         select: a sample, listed combinations, or None for all.
-        metrics, reality, exact: as `many.plan_sweep` and `many.Planned.run` take them.
     """
 
     strategy: str
@@ -46,6 +45,12 @@ class SweepRequest:
     fix: Mapping[str, Value] = field(default_factory=dict)
     select: Sample | Listed | None = None
     latest_start: dt.date | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SweepRequest(SpaceRequest):
+    """A sweep. metrics, reality, exact: as `many.plan_sweep` and `many.Planned.run` take them."""
+
     metrics: tuple[str, ...] | None = None
     reality: int = 0
     exact: bool = False
@@ -70,8 +75,8 @@ def sweep_from_json(data: Mapping[str, Any]) -> SweepRequest:
     )
 
 
-def space_to_json(request: Any) -> dict[str, object]:
-    """Strategy, question and combinations as plain data, of a sweep or what is like one."""
+def space_to_json(request: SpaceRequest) -> dict[str, object]:
+    """Strategy, question and combinations as plain data."""
     return {
         "strategy": request.strategy,
         "asked": asked_to_json(request.asked),
@@ -112,8 +117,8 @@ def _select_from_json(data: Mapping[str, Any] | None) -> Sample | Listed | None:
     return Listed(name=data["name"], columns=dict(data["columns"]))
 
 
-def opened_space(request: SweepRequest) -> Space:
-    """The combinations of a sweep, without its prices: as quick as it can be said what is wrong with it.
+def opened_space(request: SpaceRequest) -> Space:
+    """The combinations, without prices: as quick as it can be said what is wrong with it.
 
     Raises:
         FormatError, StrategyError, SpaceError.
@@ -121,11 +126,11 @@ def opened_space(request: SweepRequest) -> Space:
     return _opened(request)[1]
 
 
-def _opened(request: SweepRequest) -> tuple[Strategy, Space]:
+def _opened(request: SpaceRequest) -> tuple[Strategy, Space]:
     return open_selection(parse(request.strategy, SIGNATURES), request.vary, request.fix, request.select)
 
 
-def check_sweep(request: SweepRequest) -> None:
+def check_space(request: SpaceRequest) -> None:
     """Nothing, when something varies that the strategy has.
 
     Raises:
@@ -135,18 +140,19 @@ def check_sweep(request: SweepRequest) -> None:
         raise SpaceError("nothing varies", path="vary", hint="Vary a variable or a handle of the strategy.")
 
 
-def sweep_reach(request: SweepRequest) -> tuple[Strategy, Axes]:
+def space_reach(request: SpaceRequest) -> tuple[Strategy, Axes]:
     """The strategy with its handles opened, and all values that its names take."""
     strategy, space = _opened(request)
     return strategy, {**space.axes, **{name: (value,) for name, value in space.fixed.items()}}
 
 
 def plan(request: SweepRequest, panel: Panel) -> many.Planned:
-    """The sweep, ready to begin.
+    """The sweep, ready to begin. Raises SpaceError, StrategyError, MissingPrices, WindowError."""
+    return plan_space(request, panel, request.metrics)
 
-    Raises:
-        SpaceError, StrategyError, MissingPrices, WindowError.
-    """
+
+def plan_space(request: SpaceRequest, panel: Panel, metrics: tuple[str, ...] | None = None) -> many.Planned:
+    """All combinations, ready to be computed. Raises what `plan` does."""
     tree = parse(request.strategy, SIGNATURES)
     planned, _ = answer(
         question_of(request.asked, panel),
@@ -157,7 +163,7 @@ def plan(request: SweepRequest, panel: Panel) -> many.Planned:
             fix=request.fix,
             select=request.select,
             latest_start=request.latest_start,
-            metrics=request.metrics,
+            metrics=metrics,
         ),
         wished=request.asked.wished,
     )

@@ -2,24 +2,18 @@
 
 from __future__ import annotations
 
-import datetime as dt
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
-from treefolio.graph.plan import Axes
-from treefolio.jobs.requests.asked import Asked, Value
 from treefolio.jobs.requests.sweep import (
-    SweepRequest,
-    check_sweep,
-    plan,
+    SpaceRequest,
+    check_space,
+    plan_space,
     space_from_json,
     space_to_json,
-    sweep_reach,
 )
 from treefolio.market.panel import Panel
-from treefolio.strategy.tree import Strategy
-from treefolio.sweep.assignments import Listed, Sample
 from treefolio.sweep.lengths import parse_length
 from treefolio.sweep.walkforward.folds import Combinatorial, Rolling, Scheme
 from treefolio.sweep.walkforward.plan import PlannedWalk, criterion, plan_walk
@@ -28,35 +22,16 @@ _LENGTHS = ("train", "test", "step")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class WalkForwardRequest:
+class WalkForwardRequest(SpaceRequest):
     """A walk-forward.
 
     Attributes:
-        strategy, asked, vary, fix, select, latest_start: as of a sweep.
         scheme: which sessions choose, and which judge.
         by: the metric that chooses; a minus turns it around.
     """
 
-    strategy: str
-    asked: Asked
     scheme: Scheme
     by: str = "sharpe"
-    vary: Mapping[str, str | Sequence[Value]] = field(default_factory=dict)
-    fix: Mapping[str, Value] = field(default_factory=dict)
-    select: Sample | Listed | None = None
-    latest_start: dt.date | None = None
-
-    @property
-    def sweep(self) -> SweepRequest:
-        """The sweep of the same rows."""
-        return SweepRequest(
-            strategy=self.strategy,
-            asked=self.asked,
-            vary=self.vary,
-            fix=self.fix,
-            select=self.select,
-            latest_start=self.latest_start,
-        )
 
 
 def walk_to_json(request: WalkForwardRequest) -> dict[str, object]:
@@ -84,12 +59,7 @@ def check_walk(request: WalkForwardRequest) -> None:
         FormatError, StrategyError, SpaceError, UsageError: with a remedy.
     """
     criterion(request.by, request.scheme)
-    check_sweep(request.sweep)
-
-
-def walk_reach(request: WalkForwardRequest) -> tuple[Strategy, Axes]:
-    """The strategy with its handles opened, and all values that its names take."""
-    return sweep_reach(request.sweep)
+    check_space(request)
 
 
 def walk(request: WalkForwardRequest, panel: Panel) -> PlannedWalk:
@@ -98,4 +68,4 @@ def walk(request: WalkForwardRequest, panel: Panel) -> PlannedWalk:
     Raises:
         SpaceError, StrategyError, MissingPrices, WindowError, UsageError.
     """
-    return plan_walk(plan(request.sweep, panel), request.scheme, request.by)
+    return plan_walk(plan_space(request, panel), request.scheme, request.by)

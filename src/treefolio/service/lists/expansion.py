@@ -11,7 +11,7 @@ from dataclasses import replace
 
 from treefolio.errors import SpaceError, did_you_mean
 from treefolio.indicators import SIGNATURES
-from treefolio.jobs.requests import Request, SweepRequest, WalkForwardRequest
+from treefolio.jobs.requests import Request, SpaceRequest
 from treefolio.service.lists.models import Kind
 from treefolio.service.lists.store import ListStore
 from treefolio.service.problems import Declined
@@ -31,7 +31,7 @@ def expanded(request: Request, owner: str, lists: ListStore) -> Request:
         FormatError, StrategyError, SpaceError: the strategy cannot be read, or its variable does not take
             these values.
     """
-    if not isinstance(request, SweepRequest | WalkForwardRequest):
+    if not isinstance(request, SpaceRequest):
         return request
     named = {name: _NAMED.fullmatch(spec) for name, spec in request.vary.items() if isinstance(spec, str)}
     if not any(named.values()):
