@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
@@ -13,7 +15,13 @@ from pydantic import SecretStr
 from sqlalchemy import delete, func, select, update
 
 from account_samples import Answering, refused
+from treefolio.jobs.ledger.store import Store, engine_of
+from treefolio.jobs.settings import JobSettings
 from treefolio.jobs.tables import crossings, identities, users
+from treefolio.service.accounts.store import accounts_of
+from treefolio.service.discord.provider import Person
+from treefolio.service.discord.store import Identities
+from treefolio.service.entering import enter
 from treefolio.service.settings import ServiceSettings
 from treefolio.testing.discord import CLIENT_ID, CLIENT_SECRET, DiscordServer, DiscordUser
 from treefolio.testing.postgres import PostgresServer
@@ -277,6 +285,27 @@ def test_who_is_disabled(service: Answering, browser: httpx.Client) -> None:
     turned_away(login(browser), "not_allowed")
     with service.store.engine.connect() as connection:
         assert connection.execute(select(func.count()).select_from(identities)).scalar_one() == 1
+
+
+def test_many_come_at_once(server: PostgresServer, tmp_path: Path) -> None:
+    """More than there are connections, some for the first time and twice: each is made a user once."""
+    house = enter(server.database(), JobSettings(home=tmp_path))
+    engine = engine_of(house.engine.url.render_as_string(hide_password=False), connections=2)
+    accounts = accounts_of(Store(engine, house.settings), ServiceSettings(users=True))
+    people = [Person(subject=str(number), name=f"person{number % 2}") for number in range(8)] * 2
+    together = threading.Barrier(len(people))
+
+    def come(person: Person) -> tuple[str, str, bool]:
+        together.wait()
+        user, made = Identities(engine, accounts).user(person)
+        return person.subject, user.id, made
+
+    with ThreadPoolExecutor(len(people)) as pool:
+        found = list(pool.map(come, people))
+    engine.dispose()
+    house.close()
+    assert len({user for _, user, _ in found}) == len({(subject, user) for subject, user, _ in found}) == 8
+    assert sorted(subject for subject, _, made in found if made) == [str(number) for number in range(8)]
 
 
 def test_without_discord(server: PostgresServer, tmp_path: Path) -> None:

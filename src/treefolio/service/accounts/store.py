@@ -101,15 +101,21 @@ class Accounts:
 
         tier: None for the usual one, which administrators have a better one than.
         """
+        with reached(), self.engine.begin() as connection:
+            return self.entered(connection, name, administrator=administrator, tier=tier)
+
+    def entered(
+        self, connection: Connection, name: str, *, administrator: bool = False, tier: str | None = None
+    ) -> User:
+        """`enter`, in somebody's transaction."""
         tier = self._usual_tier(administrator) if tier is None else tier
         self._require_tier(tier)
         found = names.plain(name)
         values = {"id": uuid.uuid4().hex, "name": found, "handle": names.handle_of(found)}
         statement = postgresql.insert(users).values(**values, administrator=administrator, tier=tier)
-        with reached(), self.engine.begin() as connection:
-            made = connection.execute(
-                statement.on_conflict_do_nothing(constraint="users_handle").returning(*_COLUMNS)
-            ).one_or_none()
+        made = connection.execute(
+            statement.on_conflict_do_nothing(constraint="users_handle").returning(*_COLUMNS)
+        ).one_or_none()
         if made is None:
             raise _taken(found)
         return _user(made)

@@ -6,7 +6,7 @@ import datetime as dt
 import secrets
 from dataclasses import dataclass
 
-from sqlalchemy import Engine, delete, func, insert, select
+from sqlalchemy import Connection, Engine, delete, func, insert, select
 
 from treefolio.jobs import locks
 from treefolio.jobs.ledger.transitions import reached
@@ -65,22 +65,22 @@ class Identities:
 
     def user(self, person: Person) -> tuple[User, bool]:
         """The user, and whether they were made now. Raises Declined when they may not come in."""
-        query = select(identities.c.owner).where(
-            identities.c.provider == PROVIDER, identities.c.subject == person.subject
-        )
+        made = False
         with reached(), self.engine.begin() as connection:
-            locks.alone(connection, Lock.IDENTITIES)
-            owner = connection.execute(query).scalar()
-            made = owner is None
-            user = self._entered(person) if owner is None else self.accounts.user(owner)
-            if made:
-                values = {"provider": PROVIDER, "subject": person.subject, "owner": user.id}
+            owner = _owner(connection, person)
+            if owner is None:
+                locks.alone(connection, Lock.IDENTITIES)
+                owner = _owner(connection, person)  # who came at once with this one may have been quicker
+            if owner is None:
+                owner, made = self._made(connection, person).id, True
+                values = {"provider": PROVIDER, "subject": person.subject, "owner": owner}
                 connection.execute(insert(identities).values(values))
+        user = self.accounts.user(owner)
         if user.disabled or not self._allowed(user.name, administrator=user.administrator):
             raise not_allowed(user.name)
         return user, made
 
-    def _entered(self, person: Person) -> User:
+    def _made(self, connection: Connection, person: Person) -> User:
         """A new user, under the first of the person's two names that is allowed and free. Raises Declined."""
         wanted = [f"{name}@{PROVIDER}" for name in (person.name, person.subject)]
         allowed = [name for name in wanted if self._allowed(name, administrator=False)]
@@ -88,14 +88,19 @@ class Identities:
             raise not_allowed(wanted[0])
         for name in allowed[:-1]:
             try:
-                return self.accounts.enter(name)
+                return self.accounts.entered(connection, name)
             except Declined as error:
                 if error.code != "taken":
                     raise
-        return self.accounts.enter(allowed[-1])
+        return self.accounts.entered(connection, allowed[-1])
 
     def _allowed(self, name: str, *, administrator: bool) -> bool:
         return self.accounts.is_allowed(handle_of(name), administrator=administrator)
+
+
+def _owner(connection: Connection, person: Person) -> str | None:
+    here = (identities.c.provider == PROVIDER, identities.c.subject == person.subject)
+    return connection.execute(select(identities.c.owner).where(*here)).scalar()
 
 
 def _hash(word: str) -> str:
