@@ -178,7 +178,7 @@ def require_schedule(connection: Connection, settings: JobSettings, owner: str) 
             f"there are {used} schedules; at most {limit} may be",
             used,
             limit,
-            "Remove one first: `treefolio jobs unschedule ID`.",
+            "Remove one first: `treefolio jobs unschedule NAME`.",
         )
 
 

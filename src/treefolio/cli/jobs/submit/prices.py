@@ -49,7 +49,9 @@ def take_in(
     feed: Feed = None,
     start: Start = None,
     end: Annotated[str | None, Option("--end", metavar="DATE", help="Last day [all that there is].")] = None,
-    interval: Annotated[str, Option("--interval", metavar="1d|1m", help="Of the bars.")] = "1d",
+    interval: Annotated[
+        str, Option("--interval", metavar="1d|1m|…", help="Of the bars: one that the source has.")
+    ] = "1d",
     key: Key = None,
 ) -> int:
     """Have the service take a stretch of prices into its cache; administrators may."""
