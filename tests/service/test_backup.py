@@ -19,6 +19,7 @@ import pytest
 from cli_samples import Program
 from postgres_samples import ESCAPED, PASSWORD, NetworkPostgres
 from service_samples import Served, wait_for
+from treefolio.engine.execution import Costs, Execution
 from treefolio.errors import DatabaseError
 from treefolio.jobs import programs
 from treefolio.jobs.requests import Asked, SweepRequest, plan
@@ -62,7 +63,8 @@ def test_there_and_back(program: Program, tmp_path: Path, monkeypatch: pytest.Mo
     panel = synthetic_panel(seed=5, start=date(2015, 1, 2), end=date(2018, 12, 31), tickers=TICKERS)
     asked = Asked(snapshot=panel.content_hash)
     small = SweepRequest(strategy=STRATEGY, asked=asked, vary={"hot": "60:69:1"})
-    large = SweepRequest(strategy=STRATEGY, asked=asked, vary={"hot": "50:89.75:0.25", "days": "2:61:1"})
+    slow = Asked(snapshot=panel.content_hash, execution=Execution(costs=Costs(slippage_bps=3.0)))
+    large = SweepRequest(strategy=STRATEGY, asked=slow, vary={"hot": "50:89.75:0.25", "days": "2:61:1"})
     plan(large, panel).run(tmp_path / "library", threads=1)
     with Served(tmp_path / "old", workers=1) as old, old.client() as client:
         done, under_way = client.submit(small, panel), client.submit(large, panel)
