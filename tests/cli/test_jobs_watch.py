@@ -57,6 +57,10 @@ def job(**changed: object) -> dict[str, object]:
             {"rate": None, "eta_seconds": None, "hands": [HAND, HAND | {"version": "0.2.0"}]},
             "running, workers have versions 0.1.0 and 0.2.0",
         ),
+        (
+            {"job": job(reason="cannot write rows.parquet: the disk is full")},
+            "running, waits: cannot write rows.parquet: the disk is full",
+        ),
     ],
 )
 def test_a_line(changed: dict[str, object], words: str) -> None:

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import text
+from sqlalchemy import event, text
 
 from treefolio.engine.execution import Costs, Execution
 from treefolio.jobs.ledger.records import Job
@@ -101,6 +101,21 @@ def blocked(store: Store) -> int:
     )
     with store.engine.connect() as connection:
         return int(connection.execute(text(query)).scalar_one())
+
+
+@contextmanager
+def statements(store: Store) -> Iterator[list[str]]:
+    """What the database is asked by this process until the block ends."""
+    said: list[str] = []
+
+    def hear(*given: Any) -> None:
+        said.append(given[2])
+
+    event.listen(store.engine, "before_cursor_execute", hear)
+    try:
+        yield said
+    finally:
+        event.remove(store.engine, "before_cursor_execute", hear)
 
 
 def url_of(store: Store) -> str:

@@ -191,7 +191,7 @@ def test_a_schedule_fires_once(store: Store, agenda: Agenda) -> None:
     (job,) = store.list(OWNER)
     assert found.last_job == job.id
     assert job.key == key_of(schedule.id, due)
-    assert requests.from_json(job.request) == nightly()
+    assert requests.from_json(store.order(OWNER, job.id).request) == nightly()
 
 
 def test_many_look_at_once(store: Store, agenda: Agenda) -> None:
@@ -253,6 +253,34 @@ def test_a_schedule_that_rests(store: Store, agenda: Agenda) -> None:
     assert agenda.enable(OWNER, schedule.id, enabled=True).next_at == schedule.next_at
     assert agenda.fire() == 0
     assert store.count(OWNER) == 0
+
+
+@pytest.mark.parametrize(
+    "astray",
+    ["next_at = null", "next_at = next_at + interval '1 year'", "last_at = now() + interval '1 hour'"],
+)
+def test_schedules_that_were_set_while_the_clock_was_ahead(store: Store, agenda: Agenda, astray: str) -> None:
+    """They are due when the clock that is right again says; one that rests goes on resting."""
+    schedule, resting = made(agenda), made(agenda, "resting")
+    agenda.enable(OWNER, resting.id, enabled=False)
+    with store.engine.begin() as connection:
+        connection.execute(text("update schedules set next_at = next_at + interval '5 days'"))
+        connection.execute(text(f"update schedules set {astray}"))
+    before = agenda.get(OWNER, resting.id)
+    assert agenda.fire() == 0
+    assert agenda.get(OWNER, schedule.id).next_at == schedule.next_at
+    assert agenda.get(OWNER, resting.id) == before
+
+
+def test_schedules_that_are_right_stay(store: Store, agenda: Agenda) -> None:
+    """Nobody writes to them who looks around, also if they were due under another clock."""
+    made(agenda)
+    with store.engine.begin() as connection:
+        connection.execute(text("update schedules set last_at = now() + interval '1 hour'"))
+        written = connection.execute(text("select xmin from schedules")).scalar_one()
+    assert agenda.fire() == 0
+    with store.engine.begin() as connection:
+        assert connection.execute(text("select xmin from schedules")).scalar_one() == written
 
 
 def test_schedules_of_those_who_may_not_log_in_rest(store: Store, agenda: Agenda) -> None:

@@ -35,7 +35,7 @@ from treefolio.jobs.ledger.bench import Bench
 from treefolio.jobs.ledger.records import Work
 from treefolio.jobs.ledger.store import Store
 from treefolio.jobs.requests import Asked, Fetch, SweepRequest
-from treefolio.jobs.states import State
+from treefolio.jobs.states import Event, State
 from treefolio.sweep.warm import warm
 from treefolio.testing.redis import RedisServer
 from treefolio.testing.vendors.alpaca_wire import KEY, SECRET, AlpacaWire
@@ -45,7 +45,6 @@ from treefolio.testing.vendors.server import VendorServer
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="limits and signals of Linux")
 
 LEASE_SECONDS = 1.5
-MANY = "1000000"
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -78,38 +77,45 @@ def with_rows(store: Store, job: UUID) -> bool:
     return store.get(OWNER, job).rows_done > 0
 
 
-def failures(store: Store, job: UUID) -> int:
-    query = "select failures from chunks where job = :job and work = 'finish'"
-    return int(asked(store, query, job=job) or 0)  # type: ignore[call-overload]
+def tries(store: Store, job: UUID) -> int:
+    """How often somebody has tried in vain to make the job's files."""
+    return sum(each.kind == "waits" for each in store.milestones(OWNER, job))
 
 
 def test_a_full_disk_and_then_room(
     store: Store, snapshot: str, expected: dict[str, bytes], tmp_path: Path
 ) -> None:
-    """What needs the disk is tried again, until there is room; nothing half-written stays."""
-    job = store.submit(OWNER, sweep(snapshot)).id
-    with workers(url_of(store), tmp_path) as house:
-        process = house.start(TREEFOLIO_CHUNK_TRIES=MANY)
-        until(lambda: with_rows(store, job), "the first rows")
-        limit_files(process, 20_000)
-        until(lambda: failures(store, job), "a failure")
-        assert store.get(OWNER, job).state is State.RUNNING
-        assert files_of(store, job) == {}
-        limit_files(process, resource.RLIM_INFINITY)
-        whole(store, job, expected)
-    assert [each.name for each in (tmp_path / "home-0" / "work").iterdir()] == ["snapshots"]
-
-
-def test_a_full_disk(store: Store, snapshot: str, tmp_path: Path) -> None:
-    """A job that finds no room as often as it may be tried fails with the reason, and has no files."""
+    """What needs the disk when all rows are there is tried until there is room, more often than anything else
+    may fail, and the job says what it waits for; nothing half-written stays."""
     job = store.submit(OWNER, sweep(snapshot)).id
     with workers(url_of(store), tmp_path) as house:
         process = house.start()
         until(lambda: with_rows(store, job), "the first rows")
         limit_files(process, 20_000)
+        until(lambda: tries(store, job) > store.settings.chunk_tries + 1, "more tries than three")
+        found = store.get(OWNER, job)
+        assert found.state is State.RUNNING
+        assert found.rows_done == found.rows_total
+        assert "the system allows no more to be written" in (found.reason or "")
+        assert files_of(store, job) == {}
+        limit_files(process, resource.RLIM_INFINITY)
+        whole(store, job, expected)
+    assert store.get(OWNER, job).reason is None
+    assert asked(store, "select sum(failures + lost) from chunks where job = :job", job=job) == 0
+    assert [each.name for each in (tmp_path / "home-0" / "work").iterdir()] == ["snapshots"]
+
+
+def test_a_full_disk(store: Store, snapshot: str, tmp_path: Path) -> None:
+    """Whoever does not want to wait for room cancels the job; it ends, and has no files."""
+    job = store.submit(OWNER, sweep(snapshot)).id
+    with workers(url_of(store), tmp_path) as house:
+        process = house.start()
+        until(lambda: with_rows(store, job), "the first rows")
+        limit_files(process, 20_000)
+        until(lambda: tries(store, job), "a try")
+        store.ask(OWNER, job, Event.CANCEL)
         found = ended(store, job)
-    assert found.state is State.FAILED
-    assert "the system allows no more to be written" in (found.reason or "")
+    assert (found.state, found.reason) == (State.CANCELLED, None)
     assert files_of(store, job) == {}
     assert [each.name for each in (tmp_path / "home-0" / "work").iterdir()] == ["snapshots"]
 
@@ -265,3 +271,54 @@ def test_the_database_s_clock_goes_back(store: Store, snapshot: str) -> None:
     assert bench.expire() == 1
     assert bench.claim(there, jobs[0], Work.PLAN, 0) is not None
     assert bench.beat(there, kept) == (True, True)
+
+
+def test_pauses_that_began_under_another_clock(store: Store, snapshot: str) -> None:
+    """A task that rests for years is taken at once, when the clock is right again; one that rests for as long
+    as it may goes on resting."""
+    bench = Bench(store.engine, store.settings)
+    worker = bench.enter("here", 1, "0")
+    astray, well = (store.submit(OWNER, sweep(snapshot)).id for _ in range(2))
+    for job in (astray, well):
+        chunk = bench.claim(worker, job, Work.PLAN, 0)
+        assert chunk is not None
+        with store.engine.begin() as connection:
+            connection.execute(
+                text("delete from procrastinate_jobs where args ->> 'job' = :job"), {"job": str(job)}
+            )
+        assert bench.fail(chunk, "away")
+    due = "select scheduled_at from procrastinate_jobs where args ->> 'job' = :job"
+    with store.engine.begin() as connection:
+        ahead = "update procrastinate_jobs set scheduled_at = scheduled_at + make_interval(secs => :s)"
+        ours = ahead + " where args ->> 'job' = :job"
+        connection.execute(text(ours), {"s": 30 * 365 * 86_400, "job": str(astray)})
+        connection.execute(text(ours), {"s": 200, "job": str(well)})
+    before = asked(store, due, job=str(well))
+    assert bench.look() == 0
+    assert asked(store, due, job=str(astray)) is None
+    assert asked(store, due, job=str(well)) == before is not None
+
+
+def test_workers_that_ended_under_another_clock(store: Store, snapshot: str) -> None:
+    """Their last signs of life are from the future: what they had is free all the same."""
+    bench = Bench(store.engine, store.settings)
+    fetched, claimed = (store.submit(OWNER, sweep(snapshot)).id for _ in range(2))
+    there = bench.enter("here", 1, "0")
+    chunk = bench.claim(there, claimed, Work.PLAN, 0)
+    assert chunk is not None
+    assert bench.expire() == 0
+    with store.engine.begin() as connection:
+        connection.execute(
+            text("update chunks set begun_at = begun_at + interval '30 years' where state = 'taken'")
+        )
+        seen = "insert into procrastinate_workers (last_heartbeat) values (now() + interval '30 years')"
+        number = connection.execute(text(f"{seen} returning id")).scalar_one()
+        doing = (
+            "update procrastinate_jobs set status = 'doing', worker_id = :number where args ->> 'job' = :job"
+        )
+        connection.execute(text(doing), {"number": number, "job": str(fetched)})
+    bench.beat(there, None)
+    assert bench.expire() == 1
+    assert bench.look() == 1
+    todo = "select count(*) from procrastinate_jobs where status = 'todo' and args ->> 'job' = :job"
+    assert asked(store, todo, job=str(fetched)) == 1

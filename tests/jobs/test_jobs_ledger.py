@@ -8,14 +8,14 @@ from uuid import UUID, uuid4
 
 import pytest
 from jobs_cases import OWNER, ROWS, blocked, newcomer, sweep, until
-from sqlalchemy import text
+from sqlalchemy import event, text
 
 from treefolio.errors import NoSuchJob, Refused
 from treefolio.jobs import requests
 from treefolio.jobs.ledger.bench import Bench
 from treefolio.jobs.ledger.records import Chunk, ChunkState, Job, Work
 from treefolio.jobs.ledger.store import Store
-from treefolio.jobs.ledger.submitting import submit
+from treefolio.jobs.ledger.submitting import new, submit
 from treefolio.jobs.states import Event, State
 
 
@@ -79,7 +79,9 @@ def test_a_job_from_end_to_end(store: Store, bench: Bench, snapshot: str) -> Non
     assert progress.chunks[ChunkState.DONE] == 2
     assert progress.seconds == {"plan": 0.5, "rows": 2.0}
     assert [part.first for part in store.parts(OWNER, job.id)] == [0, 10]
-    assert store.part(OWNER, job.id, 1) == b"rows"
+    assert store.contents(OWNER, job.id, [1, 0]) == [b"rows", b"rows"]
+    with pytest.raises(NoSuchJob):
+        store.contents(OWNER, job.id, [0, 2])
     end = take(store, bench, worker)
     assert end.work is Work.FINISH
     assert next_task(store) is None
@@ -122,7 +124,7 @@ def test_who_was_silent_too_long_writes_nothing(store: Store, bench: Bench, snap
     assert not bench.finish_rows(stale, b"stale", 1.0)
     assert not bench.fail(stale, "late")
     assert not bench.hand_back(stale)
-    assert store.part(OWNER, job.id, stale.number) == b"fresh"
+    assert store.contents(OWNER, job.id, [stale.number]) == [b"fresh"]
     assert store.get(OWNER, job.id).rows_done == 10
     assert bench.beat(frozen, stale)[1] is False
 
@@ -173,6 +175,84 @@ def test_a_lost_task_is_put_again(store: Store, bench: Bench, snapshot: str) -> 
     assert bench.look() == 1
     assert bench.look() == 0
     assert next_task(store) == (job.id, Work.ROWS, 0)
+
+
+@pytest.mark.parametrize("ranges", [2, 50])
+def test_lost_tasks_are_put_again_at_once(store: Store, bench: Bench, snapshot: str, ranges: int) -> None:
+    """However many a job has lost, that takes as many statements; all are there, each job's in its order."""
+    jobs = [planned(store, bench, snapshot, ranges).id for _ in range(2)]
+    with store.engine.begin() as connection:
+        connection.execute(text("delete from procrastinate_jobs"))
+    said: list[str] = []
+    event.listen(store.engine, "before_cursor_execute", lambda *given: said.append(given[2]))
+    assert bench.look() == 2 * ranges
+    assert len(said) < 20
+    taken = [next_task(store) for _ in range(2 * ranges)]
+    for job in jobs:
+        assert [each for each in taken if each and each[0] == job] == [
+            (job, Work.ROWS, number) for number in range(ranges)
+        ]
+
+
+def ending(store: Store, bench: Bench, snapshot: str) -> Chunk:
+    """The chunk of a sweep, taken, that makes its files."""
+    planned(store, bench, snapshot, ranges=1)
+    worker = enter(bench)
+    assert bench.finish_rows(take(store, bench, worker), b"rows", 1.0)
+    chunk = take(store, bench, worker)
+    assert chunk.work is Work.FINISH
+    return chunk
+
+
+def test_files_wait_for_what_passes(store: Store, bench: Bench, snapshot: str) -> None:
+    """All rows are there, and are not lost for it: it is tried again, after pauses that grow to minutes, and
+    the job says what it waits for. None of that counts among the failures; what does not pass still does."""
+    chunk = ending(store, bench, snapshot)
+    pauses = []
+    for _ in range(12):
+        assert bench.fail(chunk, "there is no room", passing=True)
+        with store.engine.connect() as connection:
+            rest = "select extract(epoch from scheduled_at - now()) from procrastinate_jobs"
+            pauses.append(round(float(connection.execute(text(rest)).scalar_one())))
+        chunk = take(store, bench, enter(bench))
+    assert pauses == [1, 5, 10, 20, 40, 80, 160, 300, 300, 300, 300, 300]
+    found = store.get(OWNER, chunk.job)
+    assert (found.state, found.reason) == (State.RUNNING, "there is no room")
+    assert chunk.failures == 0
+    assert [each.data for each in store.milestones(OWNER, chunk.job) if each.kind == "waits"] == [
+        {"work": "finish", "reason": "there is no room"}
+    ] * 12
+    assert len(store.parts(OWNER, chunk.job)) == 1
+    for _ in range(2):
+        assert bench.fail(chunk, "cursed")
+        chunk = take(store, bench, enter(bench))
+    assert bench.fail(chunk, "cursed")
+    found = store.get(OWNER, chunk.job)
+    assert (found.state, found.reason) == (State.FAILED, "cursed")
+
+
+def test_files_that_wait_and_a_job_that_is_not_wanted(store: Store, bench: Bench, snapshot: str) -> None:
+    """It can be paused, resumed and cancelled between two tries."""
+    chunk = ending(store, bench, snapshot)
+    assert bench.fail(chunk, "there is no room", passing=True)
+    assert store.ask(OWNER, chunk.job, Event.PAUSE).state is State.PAUSED
+    assert bench.look() == 0
+    store.ask(OWNER, chunk.job, Event.RESUME)
+    chunk = take(store, bench, enter(bench))
+    store.ask(OWNER, chunk.job, Event.CANCEL)
+    assert bench.fail(chunk, "there is no room", passing=True)
+    found = store.get(OWNER, chunk.job)
+    assert (found.state, found.reason) == (State.CANCELLED, None)
+    assert next_task(store) is None
+
+
+def test_ranges_do_not_wait_for_what_passes(store: Store, bench: Bench, snapshot: str) -> None:
+    """They are given up like others, and the job goes on to its end without them."""
+    planned(store, bench, snapshot, ranges=2)
+    worker = enter(bench)
+    for _ in range(3):
+        assert bench.fail(take(store, bench, worker), "there is no room", passing=True)
+    assert take(store, bench, worker).number == 1
 
 
 def test_three_failures_are_enough(store: Store, bench: Bench, snapshot: str) -> None:
@@ -257,7 +337,7 @@ def test_a_key_that_is_being_used(store: Store, snapshot: str) -> None:
     """Who comes second waits for the first, and has its job."""
     with ThreadPoolExecutor(1) as pool:
         with store.engine.begin() as connection:
-            first = submit(connection, store.settings, OWNER, sweep(snapshot), "k")
+            first = submit(connection, store.settings, OWNER, new(sweep(snapshot)), "k")
             second = pool.submit(store.submit, OWNER, sweep(snapshot), key="k")
             until(lambda: second.done() or blocked(store), "the second")
         assert second.result().id == first.id
@@ -277,11 +357,12 @@ def test_jobs_of_others_are_not_there(store: Store, bench: Bench, snapshot: str)
     store.enter_user("bob")
     asked = [
         store.get,
+        store.order,
         lambda who, which: store.ask(who, which, Event.CANCEL),
         store.progress,
         store.milestones,
         store.parts,
-        lambda who, which: store.part(who, which, 0),
+        lambda who, which: store.contents(who, which, [0]),
         store.files,
         lambda who, which: store.file(who, which, "rows.parquet"),
     ]
@@ -350,7 +431,7 @@ def test_requests_are_kept_as_they_are(store: Store, snapshot: str) -> None:
     vary = {"slow": "16:100:12", "hot": [70.0, 1e20], "window": "5:24:1"}
     request = sweep(snapshot, vary=vary)
     job = store.submit(OWNER, request)
-    found = requests.from_json(store.get(OWNER, job.id).request)
+    found = requests.from_json(store.order(OWNER, job.id).request)
     assert found == request
     assert list(found.vary) == ["slow", "hot", "window"]  # type: ignore[union-attr]
     assert all(isinstance(value, float) for value in found.vary["hot"])  # type: ignore[union-attr]

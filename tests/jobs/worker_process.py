@@ -23,6 +23,7 @@ from treefolio.jobs.ledger.store import engine_of
 from treefolio.jobs.settings import JobSettings
 
 worker.DEAF_SECONDS = worker.GRACE_SECONDS = 0.3
+worker.LAST_SECONDS = 3.0
 never = threading.Event()
 
 
@@ -74,7 +75,7 @@ class Faulty(Workshop):
 if __name__ == "__main__":
     short = JobSettings()
     patient = short.model_copy(update={"chunk_timeout_s": 600.0})
-    engine = engine_of(sys.argv[1], connections=4)
+    engine = engine_of(sys.argv[1], connections=4, transaction_s=patient.transaction_s)
     bench = Bench(engine, patient)
     workshop = Faulty(bench, patient)
     workshop.fault = sys.argv[2]

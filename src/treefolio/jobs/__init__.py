@@ -5,7 +5,8 @@
    `migrations` make them, `locks` are what no row stands for. `states` is the life of a job.
 3. `queue` hands chunks to workers through Procrastinate, in the order of `fairness`.
 4. `worker` is a process that takes one chunk at a time; `chunks` does it, with what `workshop` knows of each
-   kind; `conclusion` makes a finished job's files. `agenda` says when schedules are due.
+   kind; `conclusion` makes a finished job's files, `joining` takes small parts together. `agenda` says when
+   schedules are due.
 5. `vault` keeps users' keys, encrypted with those of the `keyring`. `acts` is the log of sensitive acts.
 6. `embedded` is the Postgres that is there when no other one is named.
 

@@ -15,6 +15,8 @@ from treefolio.market import calendar
 from treefolio.market.clock import AROUND, NEW_YORK, purge_moments, today
 
 _DAY = dt.timedelta(days=1)
+FURTHEST = AROUND + _DAY
+"""Nothing is due later than so much ahead."""
 
 
 class Days(StrEnum):

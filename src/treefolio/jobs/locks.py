@@ -30,6 +30,13 @@ def alone(connection: Connection, lock: Lock) -> None:
     connection.execute(text("select pg_advisory_xact_lock(:key)"), {"key": lock})
 
 
+def tried(connection: Connection, lock: Lock) -> bool:
+    """Nobody else has it, unless somebody had it already: says which, and does not wait."""
+    return bool(
+        connection.execute(text("select pg_try_advisory_xact_lock(:key)"), {"key": lock}).scalar_one()
+    )
+
+
 def shared(connection: Connection, lock: Lock) -> None:
     """Others may share it; nobody has it alone."""
     connection.execute(text("select pg_advisory_xact_lock_shared(:key)"), {"key": lock})

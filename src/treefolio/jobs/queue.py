@@ -7,9 +7,11 @@ chunk, and whether it is done, is in the ledger, and a task that is lost is put 
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 from uuid import UUID
 
 import procrastinate
+import psycopg
 
 from treefolio.jobs.ledger.records import Work
 from treefolio.jobs.ledger.tickets import QUEUE, TASK
@@ -28,6 +30,7 @@ def app_of(url: str, take: Take) -> procrastinate.App:
         timeout=_CONNECT_SECONDS,
         reconnect_timeout=_CONNECT_SECONDS,
         kwargs={"connect_timeout": int(_CONNECT_SECONDS)},
+        configure=_one_by_one,
     )
     app = procrastinate.App(connector=connector)
 
@@ -36,3 +39,8 @@ def app_of(url: str, take: Take) -> procrastinate.App:
         take(UUID(job), Work(work), number)
 
     return app
+
+
+async def _one_by_one(connection: psycopg.AsyncConnection[Any]) -> None:
+    """Each statement is a transaction of its own: a process that stops between two of them holds nothing."""
+    await connection.set_autocommit(True)

@@ -9,6 +9,8 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from treefolio.settings import PREFIX, home
 
+TRANSACTION_S = 20.0
+
 
 class JobSettings(BaseSettings):
     """Where jobs are kept and how workers behave. A field's description is its documentation."""
@@ -40,6 +42,13 @@ class JobSettings(BaseSettings):
     beat_s: float = Field(default=2.0, gt=0, description="A worker says so often that it is there.")
     lease_s: float = Field(
         default=10.0, gt=0, description="A worker that was silent for so long loses its chunk."
+    )
+    transaction_s: float = Field(
+        default=TRANSACTION_S,
+        gt=0,
+        le=86_400,
+        description="The database ends a transaction in which nothing is asked for so long: whoever began it"
+        " was stopped, or is gone, and others wait for what it holds.",
     )
     look_s: float = Field(
         default=5.0,

@@ -27,6 +27,7 @@ from treefolio.errors import VaultError
 from treefolio.jobs import acts, locks
 from treefolio.jobs.acts import Act
 from treefolio.jobs.keyring import Keyring, new_key
+from treefolio.jobs.ledger import clock
 from treefolio.jobs.ledger.transitions import reached
 from treefolio.jobs.locks import Lock
 from treefolio.jobs.tables import secrets
@@ -184,6 +185,7 @@ class Vault:
         """
         with reached(), self.engine.begin() as connection:
             locks.alone(connection, Lock.ROTATION)
+            clock.at_leisure(connection)
             if self.keyring.from_environment:
                 return self._encrypt_anew()
             new, old = new_key(), self.keyring.keys()

@@ -2,9 +2,10 @@
 
 1. The main thread runs Procrastinate's worker, which calls `Worker.take` on another thread for each chunk.
 2. `Worker.take` claims the chunk, has the `Workshop` do it, and says when it failed.
-3. A third thread beats: it tells the ledger that the worker is there, and looks for chunks whose worker is
-   gone. More often than that it asks whether the worker's chunk is still wanted.
-4. A fourth one submits what is due on the agenda.
+3. A third thread beats: it tells the ledger that the worker is there. More often than that it asks whether
+   the worker's chunk is still wanted.
+4. A fourth one keeps house: it looks for chunks whose worker is gone, and submits what is due on the agenda.
+   That may wait for what another process has locked; no beat does.
 
 A chunk that is not wanted any more, or takes too long, stops at the next block of rows. One that does not
 even stop costs the process: its chunk is given back, and the process begins anew under the same number. So
@@ -50,6 +51,8 @@ GRACE_SECONDS = 3.0
 """What a chunk under way may still take when the worker is told to end; then it is handed back."""
 DEAF_SECONDS = 5.0
 """A chunk that does not stop within as long costs the process."""
+LAST_SECONDS = 10.0
+"""A worker that is told to end has ended after as long, whatever it waits for."""
 ASK_SECONDS = 0.5
 """A worker that has a chunk asks so often whether it is still wanted."""
 _ENDING = (signal.SIGTERM, signal.SIGINT)
@@ -79,7 +82,7 @@ def work(url: str, settings: JobSettings) -> None:
             logging.ERROR
         )  # a database that is away is said here, once
         sweep_up(settings.home)
-        engine = engine_of(url, connections=4)
+        engine = engine_of(url, connections=4, transaction_s=settings.transaction_s)
         bench = Bench(engine, settings)
         try:
             Worker(url, bench, Workshop(bench, settings), settings).serve(told)
@@ -113,12 +116,13 @@ class Worker:
         self.hand: Hand | None = None
         self.ending: float | None = None
         self.ended = threading.Event()
+        self.spoken = self.steady = time.monotonic()
 
     def serve(self, told: threading.Event) -> None:
         """Takes chunks until SIGTERM or Ctrl-C, or not at all when one of them has come already."""
         beating = threading.Thread(target=self._live_or_die, name="beat", daemon=True)
         beating.start()
-        threading.Thread(target=self.keep_agenda, name="agenda", daemon=True).start()
+        threading.Thread(target=self.keep_house, name="house", daemon=True).start()
         try:
             asyncio.run(self._serve(told))
         finally:
@@ -132,7 +136,11 @@ class Worker:
         loop, stop = asyncio.get_running_loop(), asyncio.Event()
 
         def end() -> None:
-            self.ending = self.ending or time.monotonic()
+            if self.ending is None:
+                self.ending = time.monotonic()
+                last = threading.Timer(LAST_SECONDS, os._exit, (0,))
+                last.daemon = True
+                last.start()
             stop.set()
 
         for number in _ENDING:
@@ -203,7 +211,8 @@ class Worker:
                 self._begin_anew(hand)
         except TreefolioError as error:
             log.warning(_FAILED, *about, extra={"action": "chunk.failed", "reason": error.message, **facts})
-            self.bench.fail(chunk, said(error), for_good=not isinstance(error, _PASSING))
+            passing = isinstance(error, _PASSING)
+            self.bench.fail(chunk, said(error), for_good=not passing, passing=passing)
         except Exception as error:  # whatever it is, the job must not wait for it for ever
             log.exception(_FAILED, *about, extra={"action": "chunk.failed", **facts})
             self.bench.fail(chunk, f"{type(error).__name__}: {error}")
@@ -235,18 +244,14 @@ class Worker:
 
     def beat(self) -> None:
         """Beats until the worker has ended; a database that is away is waited for."""
-        looked = spoken = time.monotonic()
         lost = False
         while True:
             began = time.monotonic()
             try:
                 self._beat()
-                if began - looked >= self.settings.look_s:
-                    looked = began
-                    if began - spoken < self.settings.lease_s:  # else all were silent: let them speak first
-                        self.bench.expire()
-                    self.bench.look()
-                spoken, lost = began, False
+                if began - self.spoken >= self.settings.lease_s:
+                    self.steady = began
+                self.spoken, lost = began, False
             except DatabaseError as error:
                 if not lost:
                     log.warning(
@@ -275,15 +280,24 @@ class Worker:
                     hand.unwanted = time.monotonic()
         self._hurry()
 
-    def keep_agenda(self) -> None:
-        """Submits what is due, until the worker has ended: no beat waits for it."""
+    def keep_house(self) -> None:
+        """Looks for what lacks a worker, and submits what is due, until the worker has ended."""
         while not self.ended.wait(self.settings.look_s):
-            try:
-                self.agenda.fire()
-            except DatabaseError:
-                continue  # the beat says so
-            except Exception:  # the next time it is due still
-                log.exception("schedules that are due cannot be submitted", extra={"action": "agenda.failed"})
+            for chore in (self._look, self.agenda.fire):
+                try:
+                    chore()
+                except DatabaseError:
+                    continue  # the beat says so
+                except Exception:  # the next time it is to be done still
+                    log.exception("this worker cannot keep house", extra={"action": "worker.house"})
+
+    def _look(self) -> None:
+        """Sees to chunks without a worker. After a silence all shall speak first: others were silent, too."""
+        now = time.monotonic()
+        heard = now - self.spoken < self.settings.lease_s
+        if heard and now - self.steady >= self.settings.look_s:
+            self.bench.expire()
+        self.bench.look()
 
     def _beat(self) -> None:
         hand = self.hand

@@ -85,7 +85,9 @@ class Job(Answer):
     created_at: dt.datetime
     started_at: dt.datetime | None
     finished_at: dt.datetime | None
-    reason: str | None = Field(description="Why it failed, or what is missing of a partial one.")
+    reason: str | None = Field(
+        description="Why it failed, what is missing of a partial one, or what its files wait for."
+    )
     held: bool = Field(default=False, description="It waits until another job of its owner ends.")
 
     @property
@@ -189,7 +191,7 @@ class Event(Answer):
 
     id: int
     at: dt.datetime
-    kind: str = Field(description="`state`, `prices`, `planned`, `rows` or `chunk_failed`.")
+    kind: str = Field(description="`state`, `prices`, `planned`, `rows`, `waits` or `chunk_failed`.")
     data: dict[str, Any]
 
 

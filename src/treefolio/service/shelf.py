@@ -158,7 +158,7 @@ class Shelf:
         parts = self.store.parts(owner, job.id)
         if not parts:
             self._refuse_if_ended(owner, job.id)
-        if grown.add(parts, lambda number: self.store.part(owner, job.id, number)):
+        if grown.add(parts, lambda numbers: self.store.contents(owner, job.id, numbers)):
             self._make_room(folder)
         if grown.pieces:
             folder.mkdir(parents=True, exist_ok=True)  # it may have made room for others

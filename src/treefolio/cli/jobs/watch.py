@@ -106,6 +106,8 @@ def said(at: Progress) -> str:
             parts.append(f"begins in about {show.duration(at.starts_in_seconds)}")
         if at.queue:
             parts.append(f"{at.queue:,} chunk{' waits' if at.queue == 1 else 's wait'}")
+    if at.job.reason is not None and not at.job.ended:
+        return ", ".join([*parts, f"waits: {at.job.reason}"])
     if at.rate is not None and not at.job.ended:
         parts.append(f"{at.rate:,.0f} a second on {at.workers} worker{'' if at.workers == 1 else 's'}")
     if at.eta_seconds is not None:

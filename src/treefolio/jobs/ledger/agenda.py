@@ -2,7 +2,8 @@
 
 Every worker looks. Who finds a schedule due locks its row, submits and sets the next moment in one
 transaction, so each firing is one job, however many look; and the database's clock says what is due. Of
-firings that were missed while nobody looked, the latest is made up for.
+firings that were missed while nobody looked, the latest is made up for. What was set while the clock was
+ahead is set again when it is right.
 """
 
 from __future__ import annotations
@@ -15,17 +16,17 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Connection, Engine, Row, delete, func, insert, select, update
+from sqlalchemy import ColumnElement, Connection, Engine, Row, delete, func, insert, or_, select, update
 from sqlalchemy.dialects import postgresql
-from sqlalchemy.exc import IntegrityError, InterfaceError, OperationalError
+from sqlalchemy.exc import IntegrityError, InterfaceError, InternalError, OperationalError
 
 from treefolio.errors import NoSuchJob, Refused
 from treefolio.jobs import agenda, requests
 from treefolio.jobs.agenda import Days, Timing
 from treefolio.jobs.ledger import limits, retention
-from treefolio.jobs.ledger.clock import now
+from treefolio.jobs.ledger.clock import ago, now
 from treefolio.jobs.ledger.records import HOUSE, Schedule
-from treefolio.jobs.ledger.submitting import submit
+from treefolio.jobs.ledger.submitting import New, new, submit
 from treefolio.jobs.ledger.transitions import reached
 from treefolio.jobs.settings import JobSettings
 from treefolio.jobs.tables import schedules, users
@@ -120,31 +121,47 @@ class Agenda:
 
     def fire(self) -> int:
         """Submits what is due; says how many were."""
+        self._set_right()
         count = 0
-        while self._fire_one():
-            count += 1
+        while (row := self._due()) is not None:
+            count += self._fire_one(row)
         return count
 
-    def _fire_one(self) -> bool:
-        due = (
-            select(schedules)
-            .join(users, users.c.id == schedules.c.owner)
-            .where(schedules.c.enabled, schedules.c.next_at <= func.now(), ~users.c.disabled)
-            .order_by(schedules.c.next_at)
-            .limit(1)
-            .with_for_update(of=schedules, skip_locked=True)
+    def _set_right(self) -> None:
+        """Sets when those are due that were set while the database's clock was ahead."""
+        astray = or_(
+            schedules.c.next_at.is_(None),
+            schedules.c.next_at > ago(-agenda.FURTHEST.total_seconds()),
+            schedules.c.last_at > func.now(),
         )
+        query = select(schedules).where(schedules.c.enabled, astray).with_for_update(skip_locked=True)
         with reached(), self.engine.begin() as connection:
-            row = connection.execute(due).one_or_none()
-            if row is None:
+            for row in connection.execute(query).all():
+                moment = _next(connection, _timing(row))
+                if moment != row.next_at:
+                    _set(connection, row.id, {"next_at": moment})
+
+    def _due(self) -> Row[Any] | None:
+        """The first that is due, of those that nobody has."""
+        with reached(), self.engine.begin() as connection:
+            return _first_due(connection)
+
+    def _fire_one(self, row: Row[Any]) -> bool:
+        """Submits what is asked; False when somebody else did so meanwhile."""
+        asked = _asked(row)
+        same = (schedules.c.id == row.id, schedules.c.next_at == row.next_at)
+        with reached(), self.engine.begin() as connection:
+            if _first_due(connection, *same) is None:
                 return False
             moment = agenda.latest_at(_timing(row), row.next_at, now(connection))
-            values = self._fired(connection, row, moment)
+            values = self._fired(connection, row, asked, moment)
             values |= {"last_at": moment, "next_at": _next(connection, _timing(row))}
             _set(connection, row.id, values)
         return True
 
-    def _fired(self, connection: Connection, row: Row[Any], moment: dt.datetime) -> dict[str, object]:
+    def _fired(
+        self, connection: Connection, row: Row[Any], asked: New | Exception, moment: dt.datetime
+    ) -> dict[str, object]:
         """Submits the job; returns what is to be known of it."""
         facts = {"schedule": str(row.id), "kind": row.kind}
         try:
@@ -152,9 +169,10 @@ class Agenda:
                 if row.kind == _KINDS["purge"]:
                     removed = retention.tidy(connection, self.settings)
                     log.info("tidied", extra={"action": "agenda.tidied", "jobs": removed.jobs, **facts})
-                request = requests.from_json(row.request)
-                job = submit(connection, self.settings, row.owner, request, agenda.key_of(row.id, moment))
-        except (OperationalError, InterfaceError):  # the database is away: it is due still
+                if isinstance(asked, Exception):
+                    raise asked
+                job = submit(connection, self.settings, row.owner, asked, agenda.key_of(row.id, moment))
+        except (OperationalError, InterfaceError, InternalError):  # the database is away: it is due still
             raise
         except Exception as error:  # whatever is wrong with one, others must fire
             reason = str(getattr(error, "message", "")) or f"{type(error).__name__}: {error}"
@@ -186,6 +204,22 @@ def _make(
             return connection.execute(insert(schedules).values(values).returning(schedules)).one()
     except IntegrityError:
         raise _taken(name) from None
+
+
+def _first_due(connection: Connection, *which: ColumnElement[bool]) -> Row[Any] | None:
+    """The first of these that is due and that nobody has, locked until the end of the transaction."""
+    due = (schedules.c.enabled, schedules.c.next_at <= func.now(), ~users.c.disabled)
+    query = select(schedules).join(users, users.c.id == schedules.c.owner).where(*due, *which)
+    first = query.order_by(schedules.c.next_at).limit(1)
+    return connection.execute(first.with_for_update(of=schedules, skip_locked=True)).one_or_none()
+
+
+def _asked(row: Row[Any]) -> New | Exception:
+    """What a schedule asks for, or what is wrong with it."""
+    try:
+        return new(requests.from_json(row.request))
+    except Exception as error:  # it is said with whatever else may be wrong
+        return error
 
 
 def _next(connection: Connection, timing: Timing) -> dt.datetime | None:

@@ -6,6 +6,7 @@ All of it happens in a transaction that `bench.Bench` began, with the job's row 
 from __future__ import annotations
 
 from typing import Any
+from uuid import UUID
 
 from sqlalchemy import Connection, Row, func, insert, select, update
 
@@ -18,6 +19,10 @@ from treefolio.jobs.tables import chunks, jobs
 
 MOST_LOST = 20
 """A chunk that so many workers did not survive is given up: it may be the reason."""
+LONGEST_PAUSE_S = 300.0
+"""Whoever makes room again waits no longer for what waited for it, unless the settings say so."""
+_MOST_DOUBLED = 30
+"""Times: a number that is doubled as often as a chunk may be tried is too large."""
 
 
 def own(chunk: Chunk) -> tuple[Any, ...]:
@@ -68,24 +73,35 @@ def count(connection: Connection, chunk: Chunk, *, failed: bool) -> None:
 
 
 def conclude(connection: Connection, chunk: Chunk, state: State, settings: JobSettings) -> None:
-    """After the last range comes the end."""
+    """After the last range comes the end.
+
+    The job's chunks are looked through once, when all rows are counted: they are many, and its row is locked.
+    """
+    counted = (jobs.c.id == chunk.job, jobs.c.rows_done >= jobs.c.rows_total)
+    priority = connection.execute(select(jobs.c.priority).where(*counted)).scalar()
+    if priority is not None:
+        _begin_end(connection, chunk.job, state, priority)
+    settle(connection, chunk.job, state, settings)
+
+
+def _begin_end(connection: Connection, job: UUID, state: State, priority: int) -> None:
+    """Makes the chunk that makes the final files, if no other one is open."""
     still, tag = connection.execute(
         select(
             func.count().filter(chunks.c.state.in_((ChunkState.WAITING, ChunkState.TAKEN))),
             func.min(chunks.c.tag),
-        ).where(chunks.c.job == chunk.job)
+        ).where(chunks.c.job == job)
     ).one()
-    if not still:
-        ending = {"job": chunk.job, "work": Work.FINISH, "number": 0, "first": 0, "last": 0}
-        made = connection.execute(
-            insert(chunks)
-            .values(**ending, state=ChunkState.WAITING, tag=tag)
-            .returning(chunks.c.job, chunks.c.work, chunks.c.number)
-        ).all()
-        if state in WORKING:
-            priority = connection.execute(select(jobs.c.priority).where(jobs.c.id == chunk.job)).scalar_one()
-            tickets.put(connection, made, [tag], priority)
-    settle(connection, chunk.job, state, settings)
+    if still:
+        return
+    ending = {"job": job, "work": Work.FINISH, "number": 0, "first": 0, "last": 0}
+    made = connection.execute(
+        insert(chunks)
+        .values(**ending, state=ChunkState.WAITING, tag=tag)
+        .returning(chunks.c.job, chunks.c.work, chunks.c.number)
+    ).all()
+    if state in WORKING:
+        tickets.put(connection, made, [tag], priority)
 
 
 def release(
@@ -97,9 +113,11 @@ def release(
     failures: int = 0,
     lost: int = 0,
     for_good: bool = False,
+    waits: bool = False,
 ) -> bool:
     """Takes the chunk from whoever has this attempt; then it waits again, or is given up.
 
+    ``waits``: for what the reason says, however often that takes; until its end the job says so.
     False: the attempt is not valid any more.
     """
     row = locked(connection, chunk.job)
@@ -121,10 +139,14 @@ def release(
     if freed is None:
         return False
     state = State(row.state)
+    if waits:
+        connection.execute(update(jobs).where(jobs.c.id == chunk.job).values(reason=reason))
+        tell(connection, chunk.job, "waits", {"work": chunk.work, "reason": reason})
     if for_good or freed.failures >= settings.chunk_tries or freed.lost >= MOST_LOST:
         _give_up(connection, chunk, state, reason or "", settings)
     elif state in WORKING:
-        pause = _pause(freed.failures, settings) if failures else 0.0
+        tries = freed.attempt // 2 if waits else freed.failures  # it was taken, and let go
+        pause = _pause(tries, settings) if failures or waits else 0.0
         tickets.put(connection, [freed], [freed.tag], row.priority, pause_seconds=pause)
     now = connection.execute(select(jobs.c.state).where(jobs.c.id == chunk.job)).scalar_one()
     settle(connection, chunk.job, State(now), settings)
@@ -148,10 +170,19 @@ def _give_up(connection: Connection, chunk: Chunk, state: State, reason: str, se
         conclude(connection, chunk, state, settings)
 
 
-def _pause(failures: int, settings: JobSettings) -> float:
-    """Seconds until a chunk that failed so often is tried again: what was away may be back then."""
+def _pause(tries: int, settings: JobSettings) -> float:
+    """Seconds until a chunk that was tried so often is tried again: what was away may be back then.
+
+    After the pauses of the settings, each is twice as long as the one before.
+    """
     pauses = settings.chunk_pauses_s
-    return pauses[min(failures, len(pauses)) - 1]
+    further = min(max(tries - len(pauses), 0), _MOST_DOUBLED)
+    return min(pauses[min(tries, len(pauses)) - 1] * 2.0**further, longest_pause(settings))
+
+
+def longest_pause(settings: JobSettings) -> float:
+    """Seconds; no chunk that failed is tried later."""
+    return max(*settings.chunk_pauses_s, LONGEST_PAUSE_S)
 
 
 def chunk_of(row: Row[Any]) -> Chunk:

@@ -10,14 +10,16 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from uuid import UUID
 
-from sqlalchemy import Engine, delete, func, insert, select, text, update
+from sqlalchemy import Engine, delete, func, insert, select, update
 
 from treefolio.errors import NoSuchJob
+from treefolio.jobs import locks
 from treefolio.jobs.ledger import attempts, clock, limits, tickets
 from treefolio.jobs.ledger.attempts import chunk_of
-from treefolio.jobs.ledger.clock import ago, silent_for
+from treefolio.jobs.ledger.clock import silent_for, within
 from treefolio.jobs.ledger.records import Chunk, ChunkState, Figures, Work
-from treefolio.jobs.ledger.transitions import happen, locked, reached, settle, tell
+from treefolio.jobs.ledger.transitions import happen, locked, locked_at_once, reached, settle, tell
+from treefolio.jobs.locks import Lock
 from treefolio.jobs.settings import JobSettings
 from treefolio.jobs.states import WORKING, Event, State
 from treefolio.jobs.tables import chunks, files, jobs, parts, snapshots, workers
@@ -90,7 +92,7 @@ class Bench:
                     state=ChunkState.TAKEN,
                     attempt=chunks.c.attempt + 1,
                     worker=worker,
-                    begun_at=func.now(),
+                    begun_at=func.clock_timestamp(),  # it may have waited for the job's row
                     reason=None,
                 )
                 .returning(chunks)
@@ -172,12 +174,15 @@ class Bench:
             happen(connection, chunk.job, state, event, self.settings, missing)
             return True
 
-    def fail(self, chunk: Chunk, reason: str, *, for_good: bool = False) -> bool:
+    def fail(self, chunk: Chunk, reason: str, *, for_good: bool = False, passing: bool = False) -> bool:
         """An attempt failed: the chunk is tried again, or given up. False: it is not valid any more.
 
-        ``for_good``: the next attempt would fail as well.
+        ``for_good``: the next attempt would fail as well. ``passing``: what was wrong may be gone by then, as
+        a full disk. When the files are to be made all rows are there, so that is tried until it is done.
         """
         with reached(), self.engine.begin() as connection:
+            if passing and chunk.work is Work.FINISH:
+                return attempts.release(connection, chunk, reason, self.settings, waits=True)
             return attempts.release(connection, chunk, reason, self.settings, failures=1, for_good=for_good)
 
     def hand_back(self, chunk: Chunk) -> bool:
@@ -188,10 +193,13 @@ class Bench:
     # Chunks without a worker.
 
     def expire(self) -> int:
-        """Takes chunks away from workers that are gone, or silent for longer than a lease; says how many."""
+        """Takes chunks away from workers that are gone, or silent for longer than a lease; says how many.
+
+        Those of a job whose row somebody has are passed over: whoever has it may be stopped.
+        """
         lease = self.settings.lease_s
         name = func.concat_ws("/", chunks.c.job, chunks.c.work, chunks.c.number, chunks.c.attempt)
-        forgotten = workers.c.chunk.is_distinct_from(name) & (chunks.c.begun_at < ago(lease))
+        forgotten = workers.c.chunk.is_distinct_from(name) & ~within(lease, chunks.c.begun_at)
         with reached(), self.engine.begin() as connection:
             early = workers.c.beat > func.now()  # the clock was put back: a lease from here
             connection.execute(update(workers).where(early).values(beat=func.now()))
@@ -208,44 +216,35 @@ class Bench:
     def _taken_away(self, chunk: Chunk) -> bool:
         reason = "its worker ended before its time"
         with reached(), self.engine.begin() as connection:
+            if not locked_at_once(connection, chunk.job):
+                return False
             return attempts.release(connection, chunk, reason, self.settings, lost=1)
 
     def look(self) -> int:
         """Puts waiting chunks in the queue again whose task is lost; says how many.
 
-        Tasks of a Procrastinate worker that is silent for longer than a lease are lost.
+        Tasks of a Procrastinate worker that is silent for longer than a lease are lost. Those that rest for
+        longer than any pause were put there while the database's clock was another: they rest no longer.
         """
         with reached(), self.engine.begin() as connection:
-            connection.execute(
-                text(
-                    "delete from procrastinate_jobs as tasks where status = 'doing' and not exists (select"
-                    " from procrastinate_workers as seen where seen.id = tasks.worker_id"
-                    " and seen.last_heartbeat >= now() - make_interval(secs => :lease))"
-                ),
-                {"lease": self.settings.lease_s},
-            )
-            lost = connection.execute(
-                text(
-                    "select chunks.job, chunks.work, chunks.number, chunks.tag, jobs.priority from chunks"
-                    " join jobs on jobs.id = chunks.job left join procrastinate_jobs as tasks"
-                    " on tasks.id = chunks.ticket and tasks.status in ('todo', 'doing')"
-                    " where chunks.state = 'waiting' and jobs.state in ('queued', 'running')"
-                    " and not jobs.held and tasks.id is null for update of chunks skip locked"
-                )
-            ).all()
-            for row in lost:
-                tickets.put(connection, [row], [row.tag], row.priority)
+            tickets.forget(connection, self.settings.lease_s)
+            tickets.hasten(connection, attempts.longest_pause(self.settings))
+            lost = tickets.put_lost(connection)
             connection.execute(delete(workers).where(silent_for(FORGET_S)))
         self._let_go()
-        return len(lost)
+        return lost
 
     def _let_go(self) -> None:
-        """Jobs that are held although there is room: whoever made it could not have their rows."""
+        """Jobs that are held although there is room: whoever made it could not have their rows.
+
+        While somebody gives places, this can wait until the next look.
+        """
         with reached(), self.engine.connect() as connection:
             owners = connection.execute(select(jobs.c.owner).where(jobs.c.held).distinct()).scalars().all()
         for owner in owners:
             with reached(), self.engine.begin() as connection:
-                limits.let_go(connection, owner, self.settings)
+                if locks.tried(connection, Lock.PLACES):
+                    limits.let_go(connection, owner, self.settings)
 
     # What a chunk is of.
 

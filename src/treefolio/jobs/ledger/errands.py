@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Engine, func, select, update
+from sqlalchemy import ColumnElement, Connection, Engine, func, select, update
 from sqlalchemy.dialects import postgresql
 
 from treefolio.errors import NoSuchJob
@@ -28,7 +28,7 @@ class Order:
 
     Attributes:
         owner: whose keys are used for it.
-        request: as `requests.to_json` writes it.
+        request: what is asked, as `requests.to_json` writes it.
         snapshot: the hash of its prices; None when it needs none, or they are still to be fetched.
         at: when it was submitted.
     """
@@ -39,6 +39,13 @@ class Order:
     at: dt.datetime
 
 
+def order_of(connection: Connection, *which: ColumnElement[bool]) -> Order | None:
+    """What is to be done for the job that satisfies this; None when there is none."""
+    asked = (jobs.c.owner, jobs.c.request, jobs.c.snapshot, jobs.c.created_at.label("at"))
+    row = connection.execute(select(*asked).where(*which)).one_or_none()
+    return None if row is None else Order(**row._mapping)
+
+
 class Errands:
     """See the module. Methods raise DatabaseError."""
 
@@ -47,12 +54,11 @@ class Errands:
 
     def order(self, job: UUID) -> Order:
         """What is to be done for the job. Raises NoSuchJob."""
-        query = select(jobs.c.owner, jobs.c.request, jobs.c.snapshot, jobs.c.created_at)
         with reached(), self.engine.connect() as connection:
-            row = connection.execute(query.where(jobs.c.id == job)).one_or_none()
-        if row is None:
+            found = order_of(connection, jobs.c.id == job)
+        if found is None:
             raise NoSuchJob(f"there is no job {job} any more")
-        return Order(owner=row.owner, request=row.request, snapshot=row.snapshot, at=row.created_at)
+        return found
 
     def fix_prices(
         self, chunk: Chunk, name: str, content: bytes, *, requests: int, notes: Sequence[str]

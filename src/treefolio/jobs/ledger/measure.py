@@ -27,41 +27,44 @@ _REMEMBERED_S = 3_600.0
 
 def measured(connection: Connection, job: Job, lease_s: float) -> Progress:
     """The progress of a job."""
-    mine = chunks.c.job == job.id
-    ranges = (mine, chunks.c.work == Work.ROWS)
-    counts = connection.execute(select(chunks.c.state, func.count()).where(*ranges).group_by(chunks.c.state))
-    seconds = connection.execute(
-        select(chunks.c.work, func.sum(chunks.c.seconds)).where(mine).group_by(chunks.c.work)
-    )
+    found = _counted(connection, job)
+    ranges = [each for each in found if each.work == Work.ROWS]
     recent = connection.execute(
         select(chunks)
-        .where(*ranges, chunks.c.state == ChunkState.DONE)
+        .where(chunks.c.job == job.id, chunks.c.work == Work.ROWS, chunks.c.state == ChunkState.DONE)
         .order_by(chunks.c.finished_at.desc())
         .limit(RECENT)
     ).all()
-    taken = connection.execute(
-        select(func.count()).where(mine, chunks.c.state == ChunkState.TAKEN)
-    ).scalar_one()
     rate, parallelism = _rates(recent)
-    hits, misses = connection.execute(
-        select(func.count().filter(chunks.c.warm), func.count().filter(~chunks.c.warm)).where(*ranges)
-    ).one()
     position, starts = _ahead(connection, job, lease_s)
     return Progress(
         job=job,
-        chunks=dict.fromkeys(ChunkState, 0) | {ChunkState(state): count for state, count in counts},
+        chunks=dict.fromkeys(ChunkState, 0) | {ChunkState(each.state): each.many for each in ranges},
         rate=rate,
         eta_seconds=None if job.state not in WORKING or rate is None else _left(job, rate, recent),
-        seconds={work: total for work, total in seconds if total is not None},
+        seconds={each.work: each.seconds for each in found if each.seconds is not None},
         parallelism=parallelism,
-        workers=taken,
+        workers=sum(each.many for each in found if each.state == ChunkState.TAKEN),
         hands=_hands(connection, job),
-        cache_hits=hits,
-        cache_misses=misses,
+        cache_hits=sum(each.hits for each in ranges),
+        cache_misses=sum(each.misses for each in ranges),
         queue=depth(connection),
         position=position,
         starts_in_seconds=starts,
     )
+
+
+def _counted(connection: Connection, job: Job) -> Sequence[Row[Any]]:
+    """The job's chunks by work and state: they are many, and looked through once."""
+    kinds = (chunks.c.work, chunks.c.state)
+    query = select(
+        *kinds,
+        func.count().label("many"),
+        func.sum(chunks.c.seconds).label("seconds"),
+        func.count().filter(chunks.c.warm).label("hits"),
+        func.count().filter(~chunks.c.warm).label("misses"),
+    )
+    return connection.execute(query.where(chunks.c.job == job.id).group_by(*kinds)).all()
 
 
 def depth(connection: Connection) -> int:

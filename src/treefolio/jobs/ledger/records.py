@@ -40,10 +40,9 @@ class ChunkState(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Job:
-    """A job.
+    """A job as it stands; what was asked is in its `Order`.
 
     Attributes:
-        request: what is asked, as `requests.to_json` writes it.
         snapshot: None until its prices are fetched, and for work that needs none.
         rows_total: None for work on prices, until a worker says how many steps it has.
         rows_failed: rows of chunks that failed; they are among `rows_done`.
@@ -58,7 +57,6 @@ class Job:
     kind: str
     name: str
     state: State
-    request: Mapping[str, object]
     snapshot: str | None
     rows_total: int | None
     rows_done: int
@@ -171,7 +169,7 @@ class Progress:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Part:
-    """A finished range of rows: its Parquet bytes are read by `Store.part`."""
+    """A finished range of rows: its Parquet bytes are read by `Store.contents`."""
 
     number: int
     first: int
@@ -189,7 +187,7 @@ class File:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Milestone:
-    """Something that happened to a job: kind is ``state``, ``prices``, ``planned``, ``rows`` or
+    """Something that happened to a job: kind is ``state``, ``prices``, ``planned``, ``rows``, ``waits`` or
     ``chunk_failed``."""
 
     id: int

@@ -12,24 +12,27 @@ from uuid import UUID
 
 from psycopg import Cursor
 from psycopg.pq import Format
-from sqlalchemy import Connection, Engine, Row, create_engine, event, func, select, update
+from sqlalchemy import Connection, Dialect, Engine, Row, create_engine, event, func, select, update
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.exc import DBAPIError
+from sqlalchemy.pool import ConnectionPoolEntry
 
 from treefolio.errors import NoSuchJob, Refused
 from treefolio.jobs import migrations
 from treefolio.jobs.ledger import limits, retention, submitting, tickets
 from treefolio.jobs.ledger.clock import silent_for
+from treefolio.jobs.ledger.errands import Order, order_of
 from treefolio.jobs.ledger.measure import depth, measured
 from treefolio.jobs.ledger.patience import Patient
 from treefolio.jobs.ledger.records import File, Job, Milestone, Part, Progress, Usage, WorkerSeen
 from treefolio.jobs.ledger.transitions import CHANNEL, happen, locked, reached
 from treefolio.jobs.requests import Request
-from treefolio.jobs.settings import JobSettings
+from treefolio.jobs.settings import TRANSACTION_S, JobSettings
 from treefolio.jobs.states import ENDED, Event, State
 from treefolio.jobs.tables import (
     events,
     files,
+    job_columns,
     jobs,
     parts,
     snapshot_owners,
@@ -44,10 +47,26 @@ __all__ = ["CHANNEL", "Store", "engine_of", "open_store"]
 _ENDED = "It has ended; `treefolio jobs list --state queued` shows those that wait."
 PATIENCE = {"connect_timeout": 5, "tcp_user_timeout": 15_000}
 """Of a connection, as libpq calls it: seconds to make it, milliseconds until a silent network is given up."""
+KEPT_ALIVE = {"tcp_keepalives_idle": 10, "tcp_keepalives_interval": 5, "tcp_keepalives_count": 3}
+"""Of a connection, as Postgres calls it: it looks so whether a machine that says nothing is there still."""
 
 
-def engine_of(url: str, *, connections: int = 10, patience_s: float = math.inf) -> Engine:
-    """An engine for ``postgresql://…``. patience_s: how long it waits for a database that says nothing."""
+def engine_of(
+    url: str,
+    *,
+    connections: int = 10,
+    patience_s: float = math.inf,
+    transaction_s: float = TRANSACTION_S,
+) -> Engine:
+    """An engine for ``postgresql://…``.
+
+    Statements are not prepared: the first message of one that is has its values, and while these come, a
+    transaction counts as one in which nothing is asked.
+
+    Args:
+        patience_s: how long it waits for a database that says nothing.
+        transaction_s: how long the database waits within a transaction for whoever says nothing.
+    """
     scheme, _, rest = url.partition("://")
     if scheme in ("postgres", "postgresql"):
         url = f"postgresql+psycopg://{rest}"
@@ -57,11 +76,28 @@ def engine_of(url: str, *, connections: int = 10, patience_s: float = math.inf) 
         max_overflow=0,
         pool_pre_ping=True,
         hide_parameters=True,  # errors are logged, and parameters are hashes of passwords, strategies, keys
-        connect_args=PATIENCE,
+        connect_args={**PATIENCE, "prepare_threshold": None},
     )
     event.listen(made, "before_cursor_execute", _in_bytes)
-    event.listen(made, "do_connect", lambda _, __, how, named: Patient.within(patience_s, *how, **named))
+
+    def connected(_: Dialect, __: ConnectionPoolEntry, how: Sequence[Any], named: dict[str, Any]) -> Patient:
+        return _bound(Patient.within(patience_s, *how, **named), transaction_s)
+
+    event.listen(made, "do_connect", connected)
     return made
+
+
+def _bound(connection: Patient, transaction_s: float) -> Patient:
+    """Has the database let go of what it holds for a process that was stopped, or a machine that is gone."""
+    values = {**KEPT_ALIVE, "idle_in_transaction_session_timeout": max(1, round(transaction_s * 1000))}
+    try:
+        connection.autocommit = True
+        connection.execute("; ".join(f"set {name} = {value}" for name, value in values.items()))
+        connection.autocommit = False
+    except BaseException:
+        connection.close()
+        raise
+    return connection
 
 
 def _in_bytes(
@@ -75,7 +111,8 @@ def _in_bytes(
 
 def open_store(url: str, settings: JobSettings | None = None, *, patience_s: float = math.inf) -> Store:
     """The ledger at a URL; `migrations.upgrade` makes its tables. patience_s: see `engine_of`."""
-    return Store(engine_of(url, patience_s=patience_s), settings)
+    settings = settings or JobSettings()
+    return Store(engine_of(url, patience_s=patience_s, transaction_s=settings.transaction_s), settings)
 
 
 class Store:
@@ -148,19 +185,29 @@ class Store:
             OverLimit: its owner has as much as may be.
             FormatError, StrategyError: its strategy cannot be read.
         """
+        made_of = submitting.new(request, name)
         with reached(), self.engine.begin() as connection:
-            return job_of(submitting.submit(connection, self.settings, owner, request, key, name))
+            return job_of(submitting.submit(connection, self.settings, owner, made_of, key))
 
     def get(self, owner: str, job: UUID) -> Job:
         """The job. Raises NoSuchJob."""
         with reached(), self.engine.connect() as connection:
             return job_of(_owned(connection, owner, job))
 
+    def order(self, owner: str, job: UUID) -> Order:
+        """What was asked, on which prices. Raises NoSuchJob."""
+        with reached(), self.engine.connect() as connection:
+            found = order_of(connection, jobs.c.id == job, jobs.c.owner == owner)
+        if found is None:
+            raise _no_such(job)
+        return found
+
     def list(
         self, owner: str, *, states: Collection[State] | None = None, limit: int = 100, offset: int = 0
     ) -> Sequence[Job]:
         """The owner's jobs, the newest first."""
-        query = select(jobs).where(*_those(owner, states)).order_by(jobs.c.created_at.desc(), jobs.c.id)
+        latest = (jobs.c.created_at.desc(), jobs.c.id)
+        query = select(*job_columns).where(*_those(owner, states)).order_by(*latest)
         with reached(), self.engine.connect() as connection:
             return [job_of(row) for row in connection.execute(query.limit(limit).offset(offset))]
 
@@ -192,7 +239,7 @@ class Store:
                 limits.release(connection, job, self.settings)
             else:
                 tickets.reprioritise(connection, job, priority)
-            return job_of(connection.execute(select(jobs).where(jobs.c.id == job)).one())
+            return job_of(connection.execute(select(*job_columns).where(jobs.c.id == job)).one())
 
     def precede(self, owner: str, job: UUID, *, first: bool) -> Job:
         """Puts a job before all others of its owner's, or behind them. Raises Refused, NoSuchJob."""
@@ -237,15 +284,20 @@ class Store:
             found = connection.execute(query.where(parts.c.job == job).order_by(parts.c.first))
             return [Part(**row._mapping) for row in found]
 
-    def part(self, owner: str, job: UUID, number: int) -> bytes:
-        """The Parquet bytes of a range. Raises NoSuchJob, also when the job has ended meanwhile."""
-        query = select(parts.c.content).where(parts.c.job == job, parts.c.number == number)
+    def contents(self, owner: str, job: UUID, numbers: Sequence[int]) -> Sequence[bytes]:
+        """The Parquet bytes of ranges, in the order of their rows.
+
+        Raises:
+            NoSuchJob: there is none, or not all of these, because it has ended meanwhile.
+        """
+        query = select(parts.c.content).where(parts.c.job == job, parts.c.number.in_(numbers))
+        query = query.order_by(parts.c.first).execution_options(in_bytes=True)
         with reached(), self.engine.connect() as connection:
             _owned(connection, owner, job)
-            found = connection.execute(query.execution_options(in_bytes=True)).scalar()
-        if found is None:
-            raise NoSuchJob(f"job {job} has no part {number}", hint="When it has ended, it has files.")
-        return bytes(found)
+            found = [bytes(content) for content in connection.execute(query).scalars()]
+        if len(found) < len(numbers):
+            raise NoSuchJob(f"job {job} lacks some of these parts", hint="When it has ended, it has files.")
+        return found
 
     def files(self, owner: str, job: UUID) -> Sequence[File]:
         """The final files, by name; none until there is a result."""
@@ -309,7 +361,8 @@ def _those(owner: str, states: Collection[State] | None) -> tuple[Any, ...]:
 
 
 def _owned(connection: Connection, owner: str, job: UUID) -> Row[Any]:
-    found = connection.execute(select(jobs).where(jobs.c.id == job, jobs.c.owner == owner)).one_or_none()
+    mine = (jobs.c.id == job, jobs.c.owner == owner)
+    found = connection.execute(select(*job_columns).where(*mine)).one_or_none()
     if found is None:
         raise _no_such(job)
     return found

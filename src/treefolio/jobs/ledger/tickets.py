@@ -15,6 +15,7 @@ from __future__ import annotations
 import datetime as dt
 import json
 from collections.abc import Sequence
+from itertools import groupby
 from typing import Any
 from uuid import UUID
 
@@ -141,6 +142,52 @@ def put(
     ]
     deferred = _manager.batch_defer_jobs(tasks, connection=connection.connection.driver_connection)
     _mark(connection, [(each, task.id, tag) for each, task, tag in zip(found, deferred, tags, strict=True)])
+
+
+def forget(connection: Connection, lease_s: float) -> None:
+    """Drops the tasks of Procrastinate workers that are silent for longer than a lease.
+
+    Signs of life from the future are none: the clock was put back, and who lives will give another one.
+    """
+    connection.execute(
+        text(
+            "delete from procrastinate_jobs as tasks where status = 'doing' and not exists (select"
+            " from procrastinate_workers as seen where seen.id = tasks.worker_id and seen.last_heartbeat"
+            " between now() - make_interval(secs => :lease) and now() + make_interval(secs => :lease))"
+        ),
+        {"lease": lease_s},
+    )
+
+
+def hasten(connection: Connection, longest_s: float) -> None:
+    """Ends pauses that are longer than any: the database's clock was put back since they began."""
+    connection.execute(
+        text(
+            "update procrastinate_jobs set scheduled_at = null where id in (select id from procrastinate_jobs"
+            " where queue_name = :queue and status = 'todo'"
+            " and scheduled_at > now() + make_interval(secs => :longest) for update skip locked)"
+        ),
+        {"queue": QUEUE, "longest": longest_s},
+    )
+
+
+def put_lost(connection: Connection) -> int:
+    """Puts waiting chunks in the queue again whose task is lost; says how many."""
+    lost = connection.execute(
+        text(
+            "select chunks.job, chunks.work, chunks.number, chunks.tag, jobs.priority from chunks"
+            " join jobs on jobs.id = chunks.job left join procrastinate_jobs as tasks"
+            " on tasks.id = chunks.ticket and tasks.status in ('todo', 'doing')"
+            " where chunks.state = 'waiting' and jobs.state in ('queued', 'running')"
+            " and not jobs.held and tasks.id is null"
+            " order by chunks.job, chunks.tag for update of chunks skip locked"
+        )
+    ).all()
+    for _, found in groupby(lost, key=lambda row: row.job):
+        chunks_of_one = list(found)
+        tags = [each.tag for each in chunks_of_one]
+        put(connection, chunks_of_one, tags, chunks_of_one[0].priority)
+    return len(lost)
 
 
 def _mark(connection: Connection, found: Sequence[tuple[Any, int | None, int]]) -> None:

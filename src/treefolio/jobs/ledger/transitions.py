@@ -20,7 +20,7 @@ from treefolio.jobs.ledger import limits, tickets
 from treefolio.jobs.ledger.records import ChunkState
 from treefolio.jobs.settings import JobSettings
 from treefolio.jobs.states import ENDED, WORKING, Action, Event, State, step
-from treefolio.jobs.tables import chunks, events, jobs, parts
+from treefolio.jobs.tables import chunks, events, job_columns, jobs, parts
 
 CHANNEL = "treefolio_jobs"
 """NOTIFY says a job's id here whenever something happened to it: a row of ``events`` more."""
@@ -46,7 +46,13 @@ def reached() -> Iterator[None]:
 
 def locked(connection: Connection, job: UUID) -> Row[Any] | None:
     """The job's row, locked until the end of the transaction; None when there is none."""
-    return connection.execute(select(jobs).where(jobs.c.id == job).with_for_update()).one_or_none()
+    return connection.execute(select(*job_columns).where(jobs.c.id == job).with_for_update()).one_or_none()
+
+
+def locked_at_once(connection: Connection, job: UUID) -> bool:
+    """Locks the job's row as `locked` does, and does not wait. False: there is none, or somebody has it."""
+    query = select(jobs.c.id).where(jobs.c.id == job).with_for_update(skip_locked=True)
+    return connection.execute(query).scalar() is not None
 
 
 def tell(connection: Connection, job: UUID, kind: str, data: Mapping[str, object]) -> None:

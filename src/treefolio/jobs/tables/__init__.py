@@ -14,7 +14,7 @@ from treefolio.jobs.tables.base import metadata
 from treefolio.jobs.tables.guard import audit, crossings, identities, secrets
 from treefolio.jobs.tables.people import links, sessions, tokens, users
 from treefolio.jobs.tables.strategies import shares, strategies, strategy_versions, variable_lists
-from treefolio.jobs.tables.work import chunks, events, files, jobs, parts, snapshots, workers
+from treefolio.jobs.tables.work import chunks, events, files, job_columns, jobs, parts, snapshots, workers
 
 __all__ = [
     "audit",
@@ -23,6 +23,7 @@ __all__ = [
     "events",
     "files",
     "identities",
+    "job_columns",
     "jobs",
     "links",
     "metadata",

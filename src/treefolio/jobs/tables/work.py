@@ -57,6 +57,8 @@ jobs = Table(
     Index("jobs_held", "owner", "created_at", postgresql_where=text("held")),
     Index("jobs_snapshot", "snapshot"),
 )
+job_columns = tuple(column for column in jobs.c if column is not jobs.c.request)
+"""A job as it stands, without what was asked: that may have 20 MB, and is read where it is needed alone."""
 
 chunks = Table(
     "chunks",

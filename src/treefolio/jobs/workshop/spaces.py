@@ -19,13 +19,14 @@ import polars as pl
 from treefolio.errors import RunError
 from treefolio.jobs import requests
 from treefolio.jobs.conclusion import conclude_sweep, conclude_walk, part_name
+from treefolio.jobs.joining import joined
 from treefolio.jobs.ledger.records import Chunk, Figures
 from treefolio.jobs.requests import Backtest, SweepRequest, WalkForwardRequest
 from treefolio.jobs.workshop.attending import GoOn, Halted
 from treefolio.market.panel import Panel
 from treefolio.sweep import files, rows
 from treefolio.sweep.block import Worker
-from treefolio.sweep.many import Planned
+from treefolio.sweep.many import LARGEST_RANGE, Planned
 from treefolio.sweep.walkforward.plan import PlannedWalk
 from treefolio.sweep.walkforward.search import Looked
 from treefolio.sweep.walkforward.windows import Best, better
@@ -116,10 +117,10 @@ class SweepReady:
         """See Ready. Ranges that were given up are rows that say why."""
         folder = ending.folder
         (folder / rows.PARTS).mkdir()
-        for part in ending.parts:
-            path = folder / rows.PARTS / part_name(part.first, part.last)
+        for run in joined(ending.parts, LARGEST_RANGE):
+            path = folder / rows.PARTS / part_name(run[0].first, run[-1].last)
             with files.explained(path):
-                path.write_bytes(part.content)
+                path.write_bytes(_together(run))
         conclude_sweep(self.planned, self.request, folder, ending.failed, ending.figures, ending.home)
         return folder
 
@@ -186,6 +187,13 @@ def make_ready(request: Backtest, panel: Panel) -> Ready:
         SpaceError, StrategyError, MissingPrices, WindowError, UsageError.
     """
     return MAKERS[type(request)](request, panel)
+
+
+def _together(run: Sequence[Part]) -> bytes:
+    """The bytes of parts of a sweep that touch, as of one part."""
+    if len(run) == 1:
+        return run[0].content
+    return _parquet(pl.read_parquet([part.content for part in run]))
 
 
 def _parquet(frame: pl.DataFrame) -> bytes:

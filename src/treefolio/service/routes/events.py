@@ -16,7 +16,7 @@ from sse_starlette import EventSourceResponse, ServerSentEvent
 from treefolio.errors import DatabaseError, NoSuchJob
 from treefolio.service.callers import Admission, Admit, Owner
 from treefolio.service.house import House
-from treefolio.service.news import Listeners, News, news
+from treefolio.service.news import Gauges, Listeners, News, news
 from treefolio.service.problems import TRY_LATER, Declined, closing
 from treefolio.service.routes.jobs import MISSING
 
@@ -30,19 +30,20 @@ def router(house: House) -> APIRouter:
     """The routes."""
     routes = APIRouter(tags=["events"])
     listeners = Listeners(house.settings.streams)
-    _stream(routes, house, listeners)
-    _socket(routes, house, listeners)
+    gauges = Gauges(house.store)
+    _stream(routes, house, listeners, gauges)
+    _socket(routes, house, listeners, gauges)
     return routes
 
 
-def _stream(routes: APIRouter, house: House, listeners: Listeners) -> None:
+def _stream(routes: APIRouter, house: House, listeners: Listeners, gauges: Gauges) -> None:
     async def counted(owner: Owner) -> AsyncIterator[None]:
         with listeners.one(owner):
             yield
 
     async def stream(owner: str, job: UUID, after: int, admit: Admit) -> AsyncIterator[ServerSentEvent]:
         with suppress(NoSuchJob, Declined):  # it is gone, or the login is; the next question says so
-            async for each in news(house, owner, job, after, admit):
+            async for each in news(house.bell, gauges.of(owner, job), after, admit):
                 number = None if each.id is None else str(each.id)
                 yield ServerSentEvent(each.data.model_dump_json(), event=each.event, id=number)
 
@@ -65,13 +66,13 @@ def _stream(routes: APIRouter, house: House, listeners: Listeners) -> None:
         return EventSourceResponse(stream(owner, job, since, admit), ping=_PING_SECONDS)
 
 
-def _socket(routes: APIRouter, house: House, listeners: Listeners) -> None:
+def _socket(routes: APIRouter, house: House, listeners: Listeners, gauges: Gauges) -> None:
     async def push(socket: WebSocket, owner: str, job: UUID, after: int, admit: Admit) -> None:
         """Says everything to the end, and closes."""
         try:
             with listeners.one(owner):
                 await run_sync(house.store.get, owner, job)
-                async for each in news(house, owner, job, after, admit):
+                async for each in news(house.bell, gauges.of(owner, job), after, admit):
                     await socket.send_text(_text(each))
                 await socket.close()
         except NoSuchJob:

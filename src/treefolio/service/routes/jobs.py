@@ -122,7 +122,7 @@ def _looking(routes: APIRouter, store: Store) -> None:
     @routes.get("/jobs/{job}/request", response_model=Submission, responses=MISSING)
     def request(job: UUID, owner: Owner) -> Submission:
         """What the job was asked, on the prices that it had: submitted again, it gives the same result."""
-        found = store.get(owner, job)
+        found = store.order(owner, job)
         return Submission.model_validate(requests.settled(found.request, found.snapshot))
 
     @routes.get("/jobs/{job}/progress", response_model=Progress, responses=MISSING)

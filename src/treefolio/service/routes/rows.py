@@ -15,7 +15,7 @@ from fastapi import APIRouter, Depends, Path, Query, Response
 from fastapi.responses import StreamingResponse
 
 from treefolio.jobs import requests
-from treefolio.jobs.ledger import records
+from treefolio.jobs.ledger.errands import Order
 from treefolio.jobs.states import State
 from treefolio.metrics import METRICS
 from treefolio.service import table
@@ -167,7 +167,7 @@ def _opening(routes: APIRouter, house: House) -> None:
         if place is None:
             raise not_found("row", number, "The column `numbers` of a page says which there are.")
         start = there.rows["start"][place]
-        made = run_of_row(found, number, start)
+        made = run_of_row(store.order(owner, job), number, start)
         name = f"{found.name}, row {number}"
         key = f"row:{job}:{number}"
         submitted = store.submit(owner, made, key=key, name=name)
@@ -178,19 +178,19 @@ def _opening(routes: APIRouter, house: House) -> None:
         return shown(submitted)
 
 
-def run_of_row(job: records.Job, number: int, start: dt.date) -> requests.RunRequest:
+def run_of_row(order: Order, number: int, start: dt.date) -> requests.RunRequest:
     """The run that a row of a sweep is: its combination, on its prices, from the start that all rows have.
 
     Out of sample begins on the day of the sweep: who chooses a row has seen how it did before.
     """
-    sweep = requests.from_json(job.request)
+    sweep = requests.from_json(order.request)
     assert isinstance(sweep, requests.SweepRequest)  # a run has no rows
-    assert job.snapshot is not None  # what has rows has prices
+    assert order.snapshot is not None  # what has rows has prices
     return requests.RunRequest(
         strategy=sweep.strategy,
-        asked=replace(sweep.asked.on(job.snapshot), start=start),
+        asked=replace(sweep.asked.on(order.snapshot), start=start),
         values={**sweep.fix, **requests.opened_space(sweep).assignment(number)},
-        out_of_sample_from=job.created_at.date(),
+        out_of_sample_from=order.at.date(),
     )
 
 

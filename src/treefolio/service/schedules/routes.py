@@ -105,7 +105,7 @@ def _asked(body: NewSchedule, owner: str, store: Store) -> requests.Request:
         request = expanded(sent, owner, ListStore(store.engine))
     else:
         assert body.job is not None
-        request = _unending(requests.from_json(store.get(owner, body.job).request))
+        request = _unending(requests.from_json(store.order(owner, body.job).request))
     asked = requests.asked_of(request)
     if asked is None:
         return request
