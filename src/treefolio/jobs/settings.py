@@ -84,5 +84,7 @@ class JobSettings(BaseSettings):
         default=None, gt=0, description="Jobs are removed so many days after their end; without it, never."
     )
     house_schedules: bool = Field(
-        default=True, description="The service purges and warms its prices by itself, where it has a key."
+        default=True,
+        description="By itself the service purges its prices, removes what is kept no longer, and warms its"
+        " prices where it has a key.",
     )
