@@ -128,6 +128,7 @@ def work(house: House, dice: random.Random) -> None:
         house.bench.beat(number, None)
         chunk = taken(house, number)
         if chunk is None:
+            house.bench.expire()
             house.bench.look()
             house.over.wait(_MOMENT_SECONDS)
             continue
