@@ -17,8 +17,9 @@ from sqlalchemy import text
 from treefolio.errors import Refused
 from treefolio.jobs import migrations
 from treefolio.jobs.ledger.bench import Bench
+from treefolio.jobs.ledger.database import engine_of
 from treefolio.jobs.ledger.records import Chunk, Work
-from treefolio.jobs.ledger.store import Store, engine_of
+from treefolio.jobs.ledger.store import Store
 from treefolio.jobs.requests import SweepRequest
 from treefolio.jobs.settings import JobSettings
 from treefolio.jobs.states import ENDED, Event, State

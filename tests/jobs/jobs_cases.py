@@ -183,7 +183,7 @@ def workers(url: str, folder: Path) -> Iterator[Workers]:
 def ledger(server: PostgresServer, folder: Path) -> Store:
     """A new ledger with short leases, which one user has, and her prices."""
     from treefolio.jobs import migrations  # noqa: PLC0415 - kept with what needs it
-    from treefolio.jobs.ledger.store import engine_of  # noqa: PLC0415
+    from treefolio.jobs.ledger.database import engine_of  # noqa: PLC0415
 
     settings = JobSettings(home=folder, beat_s=0.1, lease_s=1.5, look_s=0.3, chunk_seconds=0.1)
     store = Store(engine_of(server.database()), settings)

@@ -14,7 +14,7 @@ from sqlalchemy import text
 
 from treefolio.errors import DatabaseError
 from treefolio.jobs import embedded
-from treefolio.jobs.ledger.store import engine_of
+from treefolio.jobs.ledger.database import engine_of
 from treefolio.jobs.settings import JobSettings
 from treefolio.testing.postgres import PostgresServer
 

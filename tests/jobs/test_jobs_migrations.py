@@ -11,7 +11,8 @@ from sqlalchemy import text
 
 from treefolio.errors import DatabaseError
 from treefolio.jobs import migrations
-from treefolio.jobs.ledger.store import Store, engine_of
+from treefolio.jobs.ledger.database import engine_of
+from treefolio.jobs.ledger.store import Store
 from treefolio.jobs.tables import metadata
 from treefolio.testing.postgres import PostgresServer
 

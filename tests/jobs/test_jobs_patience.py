@@ -10,7 +10,7 @@ from jobs_cases import PATIENCE_SECONDS, until
 from sqlalchemy import Connection, Engine, text
 from sqlalchemy.exc import OperationalError
 
-from treefolio.jobs.ledger.store import engine_of
+from treefolio.jobs.ledger.database import engine_of
 from treefolio.testing.postgres import PostgresServer
 
 SHORT_S = 0.5

@@ -37,9 +37,10 @@ from sqlalchemy.exc import DBAPIError
 from treefolio.errors import DatabaseError, StrategyError
 from treefolio.jobs.keyring import Keyring
 from treefolio.jobs.ledger.bench import Bench
+from treefolio.jobs.ledger.database import engine_of, writing
 from treefolio.jobs.ledger.records import Chunk, Work
-from treefolio.jobs.ledger.store import Store, engine_of
-from treefolio.jobs.ledger.transitions import locked, reached
+from treefolio.jobs.ledger.store import Store
+from treefolio.jobs.ledger.transitions import locked
 from treefolio.jobs.locks import Lock
 from treefolio.jobs.queue import app_of
 from treefolio.jobs.settings import JobSettings
@@ -97,7 +98,7 @@ def test_it_holds_nothing_for_long(store: Store, snapshot: str, notices: str) ->
     engine = engine_of(url_of(store), connections=1, transaction_s=SHORT_S)
 
     def stop_and_come_back() -> None:
-        with ThreadPoolExecutor(1) as pool, reached(), engine.begin() as connection:
+        with ThreadPoolExecutor(1) as pool, writing(engine) as connection:
             locked(connection, job)
             connection.execute(text("update jobs set name = 'lost'"))
             other = pool.submit(store.ask, OWNER, job, Event.CANCEL)

@@ -19,8 +19,9 @@ from sqlalchemy import Engine, MetaData, Table, insert, select, text
 from treefolio.jobs import migrations
 from treefolio.jobs.chunks import Workshop
 from treefolio.jobs.ledger.bench import Bench
+from treefolio.jobs.ledger.database import engine_of
 from treefolio.jobs.ledger.records import Chunk, Work
-from treefolio.jobs.ledger.store import Store, engine_of
+from treefolio.jobs.ledger.store import Store
 from treefolio.jobs.requests import Asked, RunRequest
 from treefolio.jobs.states import State
 from treefolio.testing.postgres import PostgresServer

@@ -15,8 +15,9 @@ from treefolio.jobs.agenda import Days, Timing
 from treefolio.jobs.chunks import Workshop
 from treefolio.jobs.ledger.agenda import Agenda
 from treefolio.jobs.ledger.bench import Bench
+from treefolio.jobs.ledger.database import engine_of
 from treefolio.jobs.ledger.records import Work
-from treefolio.jobs.ledger.store import Store, engine_of
+from treefolio.jobs.ledger.store import Store
 from treefolio.jobs.settings import JobSettings
 from treefolio.jobs.worker import Worker
 

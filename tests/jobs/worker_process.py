@@ -18,8 +18,8 @@ import threading
 from treefolio.jobs import worker
 from treefolio.jobs.chunks import GoOn, Halted, Ready, Workshop
 from treefolio.jobs.ledger.bench import Bench
+from treefolio.jobs.ledger.database import engine_of
 from treefolio.jobs.ledger.records import Chunk, Work
-from treefolio.jobs.ledger.store import engine_of
 from treefolio.jobs.settings import JobSettings
 
 worker.DEAF_SECONDS = worker.GRACE_SECONDS = 0.3

@@ -15,7 +15,8 @@ from pydantic import SecretStr
 from sqlalchemy import delete, func, select, update
 
 from account_samples import Answering, refused
-from treefolio.jobs.ledger.store import Store, engine_of
+from treefolio.jobs.ledger.database import engine_of
+from treefolio.jobs.ledger.store import Store
 from treefolio.jobs.settings import JobSettings
 from treefolio.jobs.tables import crossings, identities, users
 from treefolio.service.accounts.store import accounts_of

@@ -16,7 +16,7 @@ from service_samples import Served, wait_for
 from treefolio.jobs import migrations
 from treefolio.jobs.embedded import running_url
 from treefolio.jobs.ledger.bench import Bench
-from treefolio.jobs.ledger.store import engine_of
+from treefolio.jobs.ledger.database import engine_of
 from treefolio.jobs.settings import JobSettings
 from treefolio.service import examination, examination_database
 from treefolio.service.examination import examine

@@ -12,7 +12,7 @@ from sqlalchemy.exc import DBAPIError
 
 from treefolio.errors import DatabaseError
 from treefolio.jobs import migrations
-from treefolio.jobs.ledger.store import engine_of
+from treefolio.jobs.ledger.database import engine_of
 
 
 def readable(url: str) -> str:

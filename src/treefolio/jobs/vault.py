@@ -28,7 +28,7 @@ from treefolio.jobs import acts, locks
 from treefolio.jobs.acts import Act
 from treefolio.jobs.keyring import Keyring, new_key
 from treefolio.jobs.ledger import clock
-from treefolio.jobs.ledger.transitions import reached
+from treefolio.jobs.ledger.database import reading, writing
 from treefolio.jobs.locks import Lock
 from treefolio.jobs.tables import secrets
 
@@ -151,13 +151,13 @@ class Vault:
     def listed(self, owner: str) -> list[Shown]:
         """What may be seen of a user's keys."""
         query = select(secrets).where(secrets.c.owner == owner).order_by(secrets.c.kind)
-        with reached(), self.engine.connect() as connection:
+        with reading(self.engine) as connection:
             return [_shown(row) for row in connection.execute(query)]
 
     def of(self, owner: str, shape: type[Kept], *, job: UUID) -> Kept | None:
         """The user's keys of this kind, for a job, which the log of acts says; None when there are none."""
         query = select(secrets).where(secrets.c.owner == owner, secrets.c.kind == shape.kind)
-        with reached(), self.engine.begin() as connection:
+        with writing(self.engine) as connection:
             row = connection.execute(query.with_for_update(read=True)).one_or_none()
             if row is None:
                 return None
@@ -167,7 +167,7 @@ class Vault:
 
     def check(self) -> Checked:
         """Opens everything, and says how that went."""
-        with reached(), self.engine.begin() as connection:
+        with writing(self.engine) as connection:
             rows = connection.execute(select(secrets).with_for_update(read=True)).all()
             keys = self.keyring.keys() if rows or self.keyring.there else ()
             newest = sum(_opens(self.keyring.box(keys[:1]), row) for row in rows)
@@ -183,7 +183,7 @@ class Vault:
         Raises:
             VaultError: something opens with none of the keys. Nothing is changed, and no key is dropped.
         """
-        with reached(), self.engine.begin() as connection:
+        with writing(self.engine) as connection:
             locks.alone(connection, Lock.ROTATION)
             clock.at_leisure(connection)
             if self.keyring.from_environment:

@@ -39,8 +39,8 @@ from treefolio.jobs.chunks import Halted, LeftBehind, Workshop
 from treefolio.jobs.folders import sweep_up
 from treefolio.jobs.ledger.agenda import Agenda
 from treefolio.jobs.ledger.bench import Bench
+from treefolio.jobs.ledger.database import engine_of
 from treefolio.jobs.ledger.records import Chunk, Work
-from treefolio.jobs.ledger.store import engine_of
 from treefolio.jobs.ledger.tickets import QUEUE
 from treefolio.jobs.queue import app_of
 from treefolio.jobs.settings import JobSettings

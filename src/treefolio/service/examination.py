@@ -26,7 +26,7 @@ from treefolio.errors import TreefolioError
 from treefolio.jobs import embedded
 from treefolio.jobs.admission import readable
 from treefolio.jobs.keyring import Keyring
-from treefolio.jobs.ledger.store import engine_of
+from treefolio.jobs.ledger.database import engine_of
 from treefolio.jobs.settings import JobSettings
 from treefolio.market.cache.choice import open_cache
 from treefolio.market.settings import market_settings

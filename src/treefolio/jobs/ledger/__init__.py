@@ -1,6 +1,7 @@
 """What must survive of jobs, schedules and prices, in transactions.
 
 * ``records``      what is read, as frozen values
+* ``database``     an engine for it, and how it is read and written
 * ``store``        for those who submit and watch: jobs, snapshots, files
 * ``measure``      how far a job is
 * ``bench``        for workers: claim, finish, fail, hand back, expire

@@ -25,9 +25,9 @@ from treefolio.jobs import agenda, requests
 from treefolio.jobs.agenda import Days, Timing
 from treefolio.jobs.ledger import limits, retention
 from treefolio.jobs.ledger.clock import ago, now
+from treefolio.jobs.ledger.database import reading, writing
 from treefolio.jobs.ledger.records import HOUSE, Schedule
 from treefolio.jobs.ledger.submitting import New, new, submit
-from treefolio.jobs.ledger.transitions import reached
 from treefolio.jobs.settings import JobSettings
 from treefolio.jobs.tables import schedules, users
 
@@ -49,24 +49,24 @@ class Agenda:
         Raises:
             OverLimit: there are as many as may be. Refused: there is one of this name.
         """
-        with reached(), self.engine.begin() as connection:
+        with writing(self.engine) as connection:
             limits.require_schedule(connection, self.settings, owner)
             return _read(_make(connection, owner, name, request, timing))
 
     def list(self, owner: str) -> Sequence[Schedule]:
         """The owner's, by name."""
         query = select(schedules).where(schedules.c.owner == owner).order_by(schedules.c.name)
-        with reached(), self.engine.connect() as connection:
+        with reading(self.engine) as connection:
             return [_read(row) for row in connection.execute(query)]
 
     def get(self, owner: str, schedule: UUID) -> Schedule:
         """The schedule."""
-        with reached(), self.engine.connect() as connection:
+        with reading(self.engine) as connection:
             return _read(_owned(connection, owner, schedule))
 
     def change(self, owner: str, schedule: UUID, name: str, timing: Timing) -> Schedule:
         """Gives it another name and time. Raises Refused: there is one of this name."""
-        with reached(), self.engine.begin() as connection:
+        with writing(self.engine) as connection:
             _owned(connection, owner, schedule)
             values = {
                 "name": name,
@@ -83,7 +83,7 @@ class Agenda:
 
     def enable(self, owner: str, schedule: UUID, enabled: bool) -> Schedule:
         """Has it fire, or rest. What would have been due while it rested is not made up for."""
-        with reached(), self.engine.begin() as connection:
+        with writing(self.engine) as connection:
             row = _owned(connection, owner, schedule)
             if row.enabled != enabled:
                 moment = _next(connection, _timing(row))
@@ -92,7 +92,7 @@ class Agenda:
 
     def remove(self, owner: str, schedule: UUID) -> None:
         """Removes it; its jobs stay."""
-        with reached(), self.engine.begin() as connection:
+        with writing(self.engine) as connection:
             connection.execute(
                 delete(schedules).where(schedules.c.id == _owned(connection, owner, schedule).id)
             )
@@ -105,7 +105,7 @@ class Agenda:
             if source is not None:
                 wanted["warm"] = requests.WarmRequest(source=source), agenda.WARM
         entering = postgresql.insert(users).values(id=HOUSE, name="", tier=HOUSE)
-        with reached(), self.engine.begin() as connection:
+        with writing(self.engine) as connection:
             connection.execute(entering.on_conflict_do_nothing())
             ours = select(schedules).where(schedules.c.owner == HOUSE).with_for_update()
             there = {row.name: row for row in connection.execute(ours)}
@@ -135,7 +135,7 @@ class Agenda:
             schedules.c.last_at > func.now(),
         )
         query = select(schedules).where(schedules.c.enabled, astray).with_for_update(skip_locked=True)
-        with reached(), self.engine.begin() as connection:
+        with writing(self.engine) as connection:
             for row in connection.execute(query).all():
                 moment = _next(connection, _timing(row))
                 if moment != row.next_at:
@@ -143,14 +143,14 @@ class Agenda:
 
     def _due(self) -> Row[Any] | None:
         """The first that is due, of those that nobody has."""
-        with reached(), self.engine.begin() as connection:
+        with writing(self.engine) as connection:
             return _first_due(connection)
 
     def _fire_one(self, row: Row[Any]) -> bool:
         """Submits what is asked; False when somebody else did so meanwhile."""
         asked = _asked(row)
         same = (schedules.c.id == row.id, schedules.c.next_at == row.next_at)
-        with reached(), self.engine.begin() as connection:
+        with writing(self.engine) as connection:
             if _first_due(connection, *same) is None:
                 return False
             moment = agenda.latest_at(_timing(row), row.next_at, now(connection))

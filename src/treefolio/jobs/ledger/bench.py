@@ -17,8 +17,9 @@ from treefolio.jobs import locks
 from treefolio.jobs.ledger import attempts, clock, limits, tickets
 from treefolio.jobs.ledger.attempts import chunk_of
 from treefolio.jobs.ledger.clock import silent_for, within
+from treefolio.jobs.ledger.database import reading, writing
 from treefolio.jobs.ledger.records import Chunk, ChunkState, Figures, Work
-from treefolio.jobs.ledger.transitions import happen, locked, locked_at_once, reached, settle, tell
+from treefolio.jobs.ledger.transitions import happen, locked, locked_at_once, settle, tell
 from treefolio.jobs.locks import Lock
 from treefolio.jobs.settings import JobSettings
 from treefolio.jobs.states import WORKING, Event, State
@@ -41,7 +42,7 @@ class Bench:
 
     def enter(self, host: str, pid: int, version: str) -> int:
         """Makes a worker known; returns its number."""
-        with reached(), self.engine.begin() as connection:
+        with writing(self.engine) as connection:
             made = connection.execute(
                 insert(workers).values(host=host, pid=pid, version=version).returning(workers.c.id)
             )
@@ -49,14 +50,14 @@ class Bench:
 
     def leave(self, worker: int) -> None:
         """The worker ends; what it still has is free."""
-        with reached(), self.engine.begin() as connection:
+        with writing(self.engine) as connection:
             connection.execute(delete(workers).where(workers.c.id == worker))
         self.expire()
 
     def beat(self, worker: int, chunk: Chunk | None) -> tuple[bool, bool]:
         """The worker is there. Returns whether it is known, and whether it shall go on with its chunk."""
         name = None if chunk is None else f"{chunk.job}/{chunk.work}/{chunk.number}/{chunk.attempt}"
-        with reached(), self.engine.begin() as connection:
+        with writing(self.engine) as connection:
             known = connection.execute(
                 update(workers).where(workers.c.id == worker).values(beat=func.now(), chunk=name)
             ).rowcount
@@ -64,19 +65,19 @@ class Bench:
 
     def wanted(self, chunk: Chunk) -> bool:
         """The worker shall go on with its chunk; nothing is written."""
-        with reached(), self.engine.connect() as connection:
+        with reading(self.engine) as connection:
             return attempts.wanted(connection, chunk)
 
     def alive(self) -> int:
         """How many workers are there."""
-        with reached(), self.engine.connect() as connection:
+        with reading(self.engine) as connection:
             return clock.alive(connection, self.settings.lease_s)
 
     # A chunk.
 
     def claim(self, worker: int, job: UUID, work: Work, number: int) -> Chunk | None:
         """The chunk, now this worker's; None when somebody else has it, it is done, or its job rests."""
-        with reached(), self.engine.begin() as connection:
+        with writing(self.engine) as connection:
             row = locked(connection, job)
             if row is None or row.held or row.state not in WORKING:
                 return None
@@ -105,7 +106,7 @@ class Bench:
 
     def finish_plan(self, chunk: Chunk, rows: int, ranges: Sequence[tuple[int, int]], seconds: float) -> bool:
         """A sweep is planned: its ranges wait for workers. False: the attempt is not valid any more."""
-        with reached(), self.engine.begin() as connection:
+        with writing(self.engine) as connection:
             state = attempts.done(connection, chunk, seconds)
             if state is None:
                 return False
@@ -136,7 +137,7 @@ class Bench:
 
         ``warm``: its worker was ready for the job before.
         """
-        with reached(), self.engine.begin() as connection:
+        with writing(self.engine) as connection:
             state = attempts.done(connection, chunk, seconds, warm)
             if state is None:
                 return False
@@ -156,7 +157,7 @@ class Bench:
 
         ``missing``: what of the job failed, in words; None when nothing did.
         """
-        with reached(), self.engine.begin() as connection:
+        with writing(self.engine) as connection:
             state = attempts.done(connection, chunk, seconds)
             if state is None:
                 return False
@@ -180,14 +181,14 @@ class Bench:
         ``for_good``: the next attempt would fail as well. ``passing``: what was wrong may be gone by then, as
         a full disk. When the files are to be made all rows are there, so that is tried until it is done.
         """
-        with reached(), self.engine.begin() as connection:
+        with writing(self.engine) as connection:
             if passing and chunk.work is Work.FINISH:
                 return attempts.release(connection, chunk, reason, self.settings, waits=True)
             return attempts.release(connection, chunk, reason, self.settings, failures=1, for_good=for_good)
 
     def hand_back(self, chunk: Chunk) -> bool:
         """The worker ends, or shall not go on: somebody else may take the chunk."""
-        with reached(), self.engine.begin() as connection:
+        with writing(self.engine) as connection:
             return attempts.release(connection, chunk, None, self.settings)
 
     # Chunks without a worker.
@@ -200,7 +201,7 @@ class Bench:
         lease = self.settings.lease_s
         name = func.concat_ws("/", chunks.c.job, chunks.c.work, chunks.c.number, chunks.c.attempt)
         forgotten = workers.c.chunk.is_distinct_from(name) & ~within(lease, chunks.c.begun_at)
-        with reached(), self.engine.begin() as connection:
+        with writing(self.engine) as connection:
             early = workers.c.beat > func.now()  # the clock was put back: a lease from here
             connection.execute(update(workers).where(early).values(beat=func.now()))
             found = connection.execute(
@@ -215,7 +216,7 @@ class Bench:
 
     def _taken_away(self, chunk: Chunk) -> bool:
         reason = "its worker ended before its time"
-        with reached(), self.engine.begin() as connection:
+        with writing(self.engine) as connection:
             if not locked_at_once(connection, chunk.job):
                 return False
             return attempts.release(connection, chunk, reason, self.settings, lost=1)
@@ -226,7 +227,7 @@ class Bench:
         Tasks of a Procrastinate worker that is silent for longer than a lease are lost. Those that rest for
         longer than any pause were put there while the database's clock was another: they rest no longer.
         """
-        with reached(), self.engine.begin() as connection:
+        with writing(self.engine) as connection:
             tickets.forget(connection, self.settings.lease_s)
             tickets.hasten(connection, attempts.longest_pause(self.settings))
             lost = tickets.put_lost(connection)
@@ -239,10 +240,10 @@ class Bench:
 
         While somebody gives places, this can wait until the next look.
         """
-        with reached(), self.engine.connect() as connection:
+        with reading(self.engine) as connection:
             owners = connection.execute(select(jobs.c.owner).where(jobs.c.held).distinct()).scalars().all()
         for owner in owners:
-            with reached(), self.engine.begin() as connection:
+            with writing(self.engine) as connection:
                 if locks.tried(connection, Lock.PLACES):
                     limits.let_go(connection, owner, self.settings)
 
@@ -251,7 +252,7 @@ class Bench:
     def snapshot(self, name: str) -> bytes:
         """The file of a snapshot. Raises NoSuchJob."""
         query = select(snapshots.c.content).where(snapshots.c.hash == name)
-        with reached(), self.engine.connect() as connection:
+        with reading(self.engine) as connection:
             found = connection.execute(query.execution_options(in_bytes=True)).scalar()
         if found is None:
             raise NoSuchJob(f"there is no snapshot {name}")
@@ -260,19 +261,19 @@ class Bench:
     def parts(self, job: UUID) -> list[tuple[int, int, int]]:
         """Number, first and last row of the ranges that are done, in the order of their rows."""
         query = select(parts.c.number, parts.c.first, parts.c.last).where(parts.c.job == job)
-        with reached(), self.engine.connect() as connection:
+        with reading(self.engine) as connection:
             return [(n, first, last) for n, first, last in connection.execute(query.order_by(parts.c.first))]
 
     def part(self, job: UUID, number: int) -> bytes:
         """The Parquet bytes of a range that is done."""
         query = select(parts.c.content).where(parts.c.job == job, parts.c.number == number)
-        with reached(), self.engine.connect() as connection:
+        with reading(self.engine) as connection:
             return bytes(connection.execute(query.execution_options(in_bytes=True)).scalar_one())
 
     def given_up(self, job: UUID) -> list[Chunk]:
         """The job's ranges that failed."""
         query = select(chunks).where(chunks.c.job == job, chunks.c.state == ChunkState.FAILED)
-        with reached(), self.engine.connect() as connection:
+        with reading(self.engine) as connection:
             return [chunk_of(row) for row in connection.execute(query.order_by(chunks.c.first))]
 
     def figures(self, job: UUID) -> Figures:
@@ -285,7 +286,7 @@ class Bench:
             func.extract("epoch", span).label("span"),
             func.count().filter(ranges).label("chunks"),
         ).where(chunks.c.job == job)
-        with reached(), self.engine.connect() as connection:
+        with reading(self.engine) as connection:
             row = connection.execute(query).one()
         return Figures(
             execution=row.execution, plan=row.plan, span=float(row.span or 0.0), chunks=int(row.chunks)

@@ -17,8 +17,9 @@ from sqlalchemy.dialects import postgresql
 from treefolio.errors import NoSuchJob
 from treefolio.jobs.ledger import retention
 from treefolio.jobs.ledger.attempts import stays_wanted
+from treefolio.jobs.ledger.database import reading, writing
 from treefolio.jobs.ledger.records import HOUSE, Chunk
-from treefolio.jobs.ledger.transitions import reached, tell
+from treefolio.jobs.ledger.transitions import tell
 from treefolio.jobs.tables import jobs, snapshots, strategies, strategy_versions
 
 
@@ -54,7 +55,7 @@ class Errands:
 
     def order(self, job: UUID) -> Order:
         """What is to be done for the job. Raises NoSuchJob."""
-        with reached(), self.engine.connect() as connection:
+        with reading(self.engine) as connection:
             found = order_of(connection, jobs.c.id == job)
         if found is None:
             raise NoSuchJob(f"there is no job {job} any more")
@@ -69,7 +70,7 @@ class Errands:
             name, content: of the snapshot. requests: that it took. notes: what the user should know of them.
         """
         statement = postgresql.insert(snapshots).values(hash=name, content=content)
-        with reached(), self.engine.begin() as connection:
+        with writing(self.engine) as connection:
             if not stays_wanted(connection, chunk):
                 return False
             retention.needing(connection)
@@ -84,7 +85,7 @@ class Errands:
 
     def tell_progress(self, chunk: Chunk, done: int, total: int) -> bool:
         """A job in one piece has done so much. False: the attempt is not valid any more."""
-        with reached(), self.engine.begin() as connection:
+        with writing(self.engine) as connection:
             if not stays_wanted(connection, chunk):
                 return False
             values = {"rows_done": done, "rows_total": total}
@@ -103,5 +104,5 @@ class Errands:
             found.c.number == strategy_versions.c.number
         )
         query = select(func.unnest(strategy_versions.c.tickers)).join(found, here).distinct()
-        with reached(), self.engine.connect() as connection:
+        with reading(self.engine) as connection:
             return sorted(connection.execute(query).scalars())

@@ -10,24 +10,21 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
-from psycopg import Cursor
-from psycopg.pq import Format
-from sqlalchemy import Connection, Dialect, Engine, Row, create_engine, event, func, select, update
+from sqlalchemy import Connection, Engine, Row, func, select, update
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.exc import DBAPIError
-from sqlalchemy.pool import ConnectionPoolEntry
 
 from treefolio.errors import NoSuchJob, Refused
 from treefolio.jobs import migrations
 from treefolio.jobs.ledger import limits, retention, submitting, tickets
 from treefolio.jobs.ledger.clock import silent_for
+from treefolio.jobs.ledger.database import engine_of, reading, writing
 from treefolio.jobs.ledger.errands import Order, order_of
 from treefolio.jobs.ledger.measure import depth, measured
-from treefolio.jobs.ledger.patience import Patient
 from treefolio.jobs.ledger.records import File, Job, Milestone, Part, Progress, Usage, WorkerSeen
-from treefolio.jobs.ledger.transitions import CHANNEL, happen, locked, reached
+from treefolio.jobs.ledger.transitions import CHANNEL, happen, locked
 from treefolio.jobs.requests import Request
-from treefolio.jobs.settings import TRANSACTION_S, JobSettings
+from treefolio.jobs.settings import JobSettings
 from treefolio.jobs.states import ENDED, Event, State
 from treefolio.jobs.tables import (
     events,
@@ -41,72 +38,10 @@ from treefolio.jobs.tables import (
     workers,
 )
 
-__all__ = ["CHANNEL", "Store", "engine_of", "open_store"]
+__all__ = ["CHANNEL", "Store", "open_store"]
 
 
 _ENDED = "It has ended; `treefolio jobs list --state queued` shows those that wait."
-PATIENCE = {"connect_timeout": 5, "tcp_user_timeout": 15_000}
-"""Of a connection, as libpq calls it: seconds to make it, milliseconds until a silent network is given up."""
-KEPT_ALIVE = {"tcp_keepalives_idle": 10, "tcp_keepalives_interval": 5, "tcp_keepalives_count": 3}
-"""Of a connection, as Postgres calls it: it looks so whether a machine that says nothing is there still."""
-
-
-def engine_of(
-    url: str,
-    *,
-    connections: int = 10,
-    patience_s: float = math.inf,
-    transaction_s: float = TRANSACTION_S,
-) -> Engine:
-    """An engine for ``postgresql://…``.
-
-    Statements are not prepared: the first message of one that is has its values, and while these come, a
-    transaction counts as one in which nothing is asked.
-
-    Args:
-        patience_s: how long it waits for a database that says nothing.
-        transaction_s: how long the database waits within a transaction for whoever says nothing.
-    """
-    scheme, _, rest = url.partition("://")
-    if scheme in ("postgres", "postgresql"):
-        url = f"postgresql+psycopg://{rest}"
-    made = create_engine(
-        url,
-        pool_size=connections,
-        max_overflow=0,
-        pool_pre_ping=True,
-        hide_parameters=True,  # errors are logged, and parameters are hashes of passwords, strategies, keys
-        connect_args={**PATIENCE, "prepare_threshold": None},
-    )
-    event.listen(made, "before_cursor_execute", _in_bytes)
-
-    def connected(_: Dialect, __: ConnectionPoolEntry, how: Sequence[Any], named: dict[str, Any]) -> Patient:
-        return _bound(Patient.within(patience_s, *how, **named), transaction_s)
-
-    event.listen(made, "do_connect", connected)
-    return made
-
-
-def _bound(connection: Patient, transaction_s: float) -> Patient:
-    """Has the database let go of what it holds for a process that was stopped, or a machine that is gone."""
-    values = {**KEPT_ALIVE, "idle_in_transaction_session_timeout": max(1, round(transaction_s * 1000))}
-    try:
-        connection.autocommit = True
-        connection.execute("; ".join(f"set {name} = {value}" for name, value in values.items()))
-        connection.autocommit = False
-    except BaseException:
-        connection.close()
-        raise
-    return connection
-
-
-def _in_bytes(
-    connection: Connection, cursor: Cursor[Any], statement: str, given: Any, context: Any, many: bool
-) -> None:
-    """Has contents come as bytes where a query asks for that: as text they take three times as long."""
-    del connection, statement, given, many
-    if context is not None and context.execution_options.get("in_bytes"):
-        cursor.format = Format.BINARY
 
 
 def open_store(url: str, settings: JobSettings | None = None, *, patience_s: float = math.inf) -> Store:
@@ -140,12 +75,12 @@ class Store:
         """Makes a user known, or changes the name and the tier of one."""
         values = {"name": name, "tier": tier}
         statement = postgresql.insert(users).values(id=user, **values)
-        with reached(), self.engine.begin() as connection:
+        with writing(self.engine) as connection:
             connection.execute(statement.on_conflict_do_update(index_elements=["id"], set_=values))
 
     def has_snapshot(self, owner: str, name: str) -> bool:
         """The owner has brought the prices with this hash."""
-        with reached(), self.engine.connect() as connection:
+        with reading(self.engine) as connection:
             return retention.owns(connection, owner, name)
 
     def put_snapshot(self, owner: str, name: str, content: bytes) -> None:
@@ -155,7 +90,7 @@ class Store:
             OverLimit: its owner has as much as may be.
         """
         statement = postgresql.insert(snapshots).values(hash=name, content=content)
-        with reached(), self.engine.begin() as connection:
+        with writing(self.engine) as connection:
             retention.needing(connection)
             if not retention.owns(connection, owner, name):
                 limits.require_room(connection, self.settings, owner, len(content))
@@ -167,7 +102,7 @@ class Store:
         query = select(snapshots.c.content).join_from(snapshots, snapshot_owners)
         query = query.execution_options(in_bytes=True)
         mine = (snapshots.c.hash == name, snapshot_owners.c.owner == owner)
-        with reached(), self.engine.connect() as connection:
+        with reading(self.engine) as connection:
             found = connection.execute(query.where(*mine)).scalar()
         if found is None:
             raise NoSuchJob(f"there is no snapshot {name}", hint="Upload the prices first.")
@@ -186,17 +121,17 @@ class Store:
             FormatError, StrategyError: its strategy cannot be read.
         """
         made_of = submitting.new(request, name)
-        with reached(), self.engine.begin() as connection:
+        with writing(self.engine) as connection:
             return job_of(submitting.submit(connection, self.settings, owner, made_of, key))
 
     def get(self, owner: str, job: UUID) -> Job:
         """The job. Raises NoSuchJob."""
-        with reached(), self.engine.connect() as connection:
+        with reading(self.engine) as connection:
             return job_of(_owned(connection, owner, job))
 
     def order(self, owner: str, job: UUID) -> Order:
         """What was asked, on which prices. Raises NoSuchJob."""
-        with reached(), self.engine.connect() as connection:
+        with reading(self.engine) as connection:
             found = order_of(connection, jobs.c.id == job, jobs.c.owner == owner)
         if found is None:
             raise _no_such(job)
@@ -208,17 +143,17 @@ class Store:
         """The owner's jobs, the newest first."""
         latest = (jobs.c.created_at.desc(), jobs.c.id)
         query = select(*job_columns).where(*_those(owner, states)).order_by(*latest)
-        with reached(), self.engine.connect() as connection:
+        with reading(self.engine) as connection:
             return [job_of(row) for row in connection.execute(query.limit(limit).offset(offset))]
 
     def count(self, owner: str, *, states: Collection[State] | None = None) -> int:
         """How many jobs the owner has."""
-        with reached(), self.engine.connect() as connection:
+        with reading(self.engine) as connection:
             return connection.execute(select(func.count()).where(*_those(owner, states))).scalar_one()
 
     def ask(self, owner: str, job: UUID, event: Event) -> Job:
         """Pauses, resumes or cancels a job. Raises Refused, NoSuchJob."""
-        with reached(), self.engine.begin() as connection:
+        with writing(self.engine) as connection:
             row = locked(connection, _owned(connection, owner, job).id)
             if row is not None:
                 happen(connection, job, State(row.state), event, self.settings)
@@ -229,7 +164,7 @@ class Store:
 
         One that is raised does not wait for its owner's other jobs. Raises Refused, NoSuchJob.
         """
-        with reached(), self.engine.begin() as connection:
+        with writing(self.engine) as connection:
             row = locked(connection, job)
             if row is None:
                 raise _no_such(job)
@@ -243,7 +178,7 @@ class Store:
 
     def precede(self, owner: str, job: UUID, *, first: bool) -> Job:
         """Puts a job before all others of its owner's, or behind them. Raises Refused, NoSuchJob."""
-        with reached(), self.engine.begin() as connection:
+        with writing(self.engine) as connection:
             row = locked(connection, _owned(connection, owner, job).id)
             if row is None:
                 raise _no_such(job)
@@ -253,7 +188,7 @@ class Store:
 
     def remove(self, owner: str, job: UUID) -> Job:
         """Removes a job that has ended, with its results; returns it as it was. Raises Refused, NoSuchJob."""
-        with reached(), self.engine.begin() as connection:
+        with writing(self.engine) as connection:
             row = locked(connection, _owned(connection, owner, job).id)
             if row is None:
                 raise _no_such(job)
@@ -262,13 +197,13 @@ class Store:
 
     def progress(self, owner: str, job: UUID) -> Progress:
         """How far the job is. Raises NoSuchJob."""
-        with reached(), self.engine.connect() as connection:
+        with reading(self.engine) as connection:
             return measured(connection, job_of(_owned(connection, owner, job)), self.settings.lease_s)
 
     def milestones(self, owner: str, job: UUID, *, after: int = 0, limit: int = 1000) -> Sequence[Milestone]:
         """What happened to the job after the milestone of this number, oldest first. Raises NoSuchJob."""
         query = select(events).where(events.c.job == job, events.c.id > after).order_by(events.c.id)
-        with reached(), self.engine.connect() as connection:
+        with reading(self.engine) as connection:
             _owned(connection, owner, job)
             return [Milestone(**row._mapping) for row in connection.execute(query.limit(limit))]
 
@@ -279,7 +214,7 @@ class Store:
         query = select(
             parts.c.number, parts.c.first, parts.c.last, func.length(parts.c.content).label("size")
         )
-        with reached(), self.engine.connect() as connection:
+        with reading(self.engine) as connection:
             _owned(connection, owner, job)
             found = connection.execute(query.where(parts.c.job == job).order_by(parts.c.first))
             return [Part(**row._mapping) for row in found]
@@ -292,7 +227,7 @@ class Store:
         """
         query = select(parts.c.content).where(parts.c.job == job, parts.c.number.in_(numbers))
         query = query.order_by(parts.c.first).execution_options(in_bytes=True)
-        with reached(), self.engine.connect() as connection:
+        with reading(self.engine) as connection:
             _owned(connection, owner, job)
             found = [bytes(content) for content in connection.execute(query).scalars()]
         if len(found) < len(numbers):
@@ -303,14 +238,14 @@ class Store:
         """The final files, by name; none until there is a result."""
         size = func.sum(func.length(files.c.content))
         query = select(files.c.name, size).where(files.c.job == job).group_by(files.c.name)
-        with reached(), self.engine.connect() as connection:
+        with reading(self.engine) as connection:
             _owned(connection, owner, job)
             return [File(name=n, size=int(s)) for n, s in connection.execute(query.order_by(files.c.name))]
 
     def file(self, owner: str, job: UUID, name: str) -> Iterator[bytes]:
         """A final file in pieces of at most 8 MB. Raises NoSuchJob, before the first piece."""
         here = (files.c.job == job, files.c.name == name)
-        with reached(), self.engine.connect() as connection:
+        with reading(self.engine) as connection:
             _owned(connection, owner, job)
             count = connection.execute(select(func.count()).where(*here)).scalar_one()
         if not count:
@@ -319,7 +254,7 @@ class Store:
 
     def _pieces(self, here: tuple[Any, ...], count: int) -> Iterator[bytes]:
         for piece in range(count):
-            with reached(), self.engine.connect() as connection:
+            with reading(self.engine) as connection:
                 query = select(files.c.content).where(*here, files.c.piece == piece)
                 content = bytes(connection.execute(query.execution_options(in_bytes=True)).scalar_one())
             yield content
@@ -328,26 +263,26 @@ class Store:
 
     def usage(self, owner: str) -> Mapping[limits.Limit, Usage]:
         """What the owner has of each limit, and may have."""
-        with reached(), self.engine.connect() as connection:
+        with reading(self.engine) as connection:
             return limits.usage(connection, self.settings, owner)
 
     def workers(self) -> Sequence[WorkerSeen]:
         """The workers that were heard of within the last hour."""
         silent = silent_for(self.settings.lease_s)
-        with reached(), self.engine.connect() as connection:
+        with reading(self.engine) as connection:
             found = connection.execute(select(workers, (~silent).label("alive")).order_by(workers.c.id))
             return [WorkerSeen(**row._mapping) for row in found]
 
     def states(self) -> Mapping[State, int]:
         """How many jobs of all users are in each state."""
         query = select(jobs.c.state, func.count()).group_by(jobs.c.state)
-        with reached(), self.engine.connect() as connection:
+        with reading(self.engine) as connection:
             found = {State(state): count for state, count in connection.execute(query)}
         return {state: found.get(state, 0) for state in State}
 
     def depth(self) -> int:
         """How many chunks wait for a worker."""
-        with reached(), self.engine.connect() as connection:
+        with reading(self.engine) as connection:
             return depth(connection)
 
 

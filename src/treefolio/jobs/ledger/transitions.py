@@ -6,16 +6,12 @@ the other, its counts are never lost, and its events have rising numbers.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from typing import Any
 from uuid import UUID
 
 from sqlalchemy import Connection, Row, delete, func, insert, select, text, update
-from sqlalchemy.exc import DataError, DBAPIError
-from sqlalchemy.exc import TimeoutError as NoConnection
 
-from treefolio.errors import DatabaseError
 from treefolio.jobs.ledger import limits, tickets
 from treefolio.jobs.ledger.records import ChunkState
 from treefolio.jobs.settings import JobSettings
@@ -24,24 +20,6 @@ from treefolio.jobs.tables import chunks, events, job_columns, jobs, parts
 
 CHANNEL = "treefolio_jobs"
 """NOTIFY says a job's id here whenever something happened to it: a row of ``events`` more."""
-
-
-@contextmanager
-def reached() -> Iterator[None]:
-    """Turns errors of a database that is away, or refuses, into a DatabaseError.
-
-    A value that it cannot hold is another matter: asking again would not help, so that error stays itself.
-    """
-    try:
-        yield
-    except DataError:
-        raise
-    except (DBAPIError, NoConnection) as error:
-        said = str(getattr(error, "orig", error)).strip().splitlines()
-        raise DatabaseError(
-            f"the database does not do what it is asked: {said[0] if said else error}",
-            hint="Is it running, and has its disk room? What was done is kept; this can be tried again.",
-        ) from error
 
 
 def locked(connection: Connection, job: UUID) -> Row[Any] | None:

@@ -23,7 +23,7 @@ from sqlalchemy import (
     update,
 )
 
-from treefolio.jobs.ledger.transitions import reached
+from treefolio.jobs.ledger.database import reading, writing
 from treefolio.jobs.tables import sessions, users
 from treefolio.service.accounts.secret import digest, new_secret
 from treefolio.service.problems import Declined, not_found
@@ -70,7 +70,7 @@ class Sessions:
         secret = new_secret()
         said = "".join(filter(str.isprintable, agent))[:_LONGEST_AGENT]
         values = {"id": uuid.uuid4(), "owner": user, "digest": digest(secret), "agent": said}
-        with reached(), self.engine.begin() as connection:
+        with writing(self.engine) as connection:
             self._make_room(connection, user, instead)
             connection.execute(insert(sessions).values(values))
         return secret
@@ -94,20 +94,20 @@ class Sessions:
         query = select(*(sessions.c[name] for name in Session.__slots__)).where(
             sessions.c.owner == owner, self._lasts()
         )
-        with reached(), self.engine.connect() as connection:
+        with reading(self.engine) as connection:
             found = connection.execute(query.order_by(sessions.c.seen_at.desc(), sessions.c.id))
             return [Session(**row._mapping) for row in found]
 
     def end(self, owner: str, session: UUID) -> None:
         """Ends one. Raises Declined when the user has none of this id."""
         statement = delete(sessions).where(sessions.c.owner == owner, sessions.c.id == session)
-        with reached(), self.engine.begin() as connection:
+        with writing(self.engine) as connection:
             if not connection.execute(statement).rowcount:
                 raise no_session(session)
 
     def _see(self, session: UUID) -> None:
         statement = update(sessions).where(sessions.c.id == session).values(seen_at=func.now())
-        with reached(), self.engine.begin() as connection:
+        with writing(self.engine) as connection:
             connection.execute(statement)
 
     def _lasts(self) -> ColumnElement[bool]:
@@ -137,7 +137,7 @@ def stands_for(engine: Engine, query: Select[Any], see: Callable[[UUID], None]) 
         query: gives its id, when it was seen last (`stale`: long ago), its scopes, and its owner.
         see: notes that it was used.
     """
-    with reached(), engine.connect() as connection:
+    with reading(engine) as connection:
         found = connection.execute(query).one_or_none()
     if found is None:
         return None

@@ -14,8 +14,8 @@ from sqlalchemy.dialects import postgresql
 from sqlalchemy.exc import IntegrityError
 
 from treefolio.errors import did_you_mean
+from treefolio.jobs.ledger.database import reading, writing
 from treefolio.jobs.ledger.store import Store
-from treefolio.jobs.ledger.transitions import reached
 from treefolio.jobs.tables import links, users
 from treefolio.service.accounts import names
 from treefolio.service.accounts.passwords import Passwords, require_good
@@ -101,7 +101,7 @@ class Accounts:
 
         tier: None for the usual one, which administrators have a better one than.
         """
-        with reached(), self.engine.begin() as connection:
+        with writing(self.engine) as connection:
             return self.entered(connection, name, administrator=administrator, tier=tier)
 
     def entered(
@@ -123,12 +123,12 @@ class Accounts:
     def users(self) -> Sequence[User]:
         """All who may log in, by name."""
         query = select(*_COLUMNS).where(users.c.handle.is_not(None)).order_by(users.c.handle)
-        with reached(), self.engine.connect() as connection:
+        with reading(self.engine) as connection:
             return [_user(row) for row in connection.execute(query)]
 
     def user(self, user: str) -> User:
         """The user of this id. Raises Declined."""
-        with reached(), self.engine.connect() as connection:
+        with reading(self.engine) as connection:
             return _user(_row(connection, user))
 
     def named(self, name: str) -> User:
@@ -157,7 +157,7 @@ class Accounts:
             self._require_tier(tier)
         given = {"tier": tier, "administrator": administrator, "disabled": disabled}
         values = {name: value for name, value in given.items() if value is not None}
-        with reached(), self.engine.begin() as connection:
+        with writing(self.engine) as connection:
             before = _row(connection, user)
             if before.administrator:
                 _administrators(connection)  # of two who step back at once the later one finds none left
@@ -177,7 +177,7 @@ class Accounts:
         values = {"digest": digest(secret), "expires_at": func.now() + LINK_LASTS}
         statement = postgresql.insert(links).values(owner=user, **values)
         statement = statement.on_conflict_do_update(index_elements=["owner"], set_=values)
-        with reached(), self.engine.begin() as connection:
+        with writing(self.engine) as connection:
             found = _user(_row(connection, user))
             until = connection.execute(statement.returning(links.c.expires_at)).scalar_one()
         return Link(user=found, secret=secret, expires_at=until)
@@ -193,7 +193,7 @@ class Accounts:
             statement = postgresql.insert(users).values(values)
             promote = {"administrator": True, "disabled": False}
             statement = statement.on_conflict_do_update(constraint="users_handle", set_=promote)
-            with reached(), self.engine.begin() as connection:
+            with writing(self.engine) as connection:
                 known = [_user(connection.execute(statement.returning(*_COLUMNS)).one())]
         return self.link(known[0].id)
 
@@ -207,7 +207,7 @@ class Accounts:
         """
         here = (links.c.digest == digest(secret), links.c.expires_at > func.now())
         query = select(*_COLUMNS).join_from(links, users).where(*here, ~users.c.disabled)
-        with reached(), self.engine.connect() as connection:
+        with reading(self.engine) as connection:
             found = connection.execute(query).one_or_none()
         if found is None:
             raise _used()
@@ -217,7 +217,7 @@ class Accounts:
             raise not_allowed(chosen)
         require_good(password, chosen)
         values = {"password": self.passwords.hash(password), "name": chosen, "handle": handle}
-        with reached(), self.engine.begin() as connection:
+        with writing(self.engine) as connection:
             if not connection.execute(delete(links).where(*here)).rowcount:
                 raise _used()  # by somebody who was quicker
             try:
@@ -233,7 +233,7 @@ class Accounts:
         """The user of this name and password. Raises Declined, in the same time for names that are none's."""
         here = users.c.handle == names.handle_of(name)
         query = select(*_COLUMNS, users.c.password, users.c.handle).where(here)
-        with reached(), self.engine.connect() as connection:
+        with reading(self.engine) as connection:
             found = connection.execute(query).one_or_none()
         kept = None if found is None else found.password
         if not self.passwords.matches(password, kept) or found is None or found.disabled:
@@ -247,7 +247,7 @@ class Accounts:
             raise not_allowed(found.name)
         if self.passwords.is_outdated(found.password):
             statement = update(users).where(users.c.id == found.id, users.c.password == found.password)
-            with reached(), self.engine.begin() as connection:
+            with writing(self.engine) as connection:
                 connection.execute(statement.values(password=self.passwords.hash(password)))
         return _user(found)
 
@@ -258,7 +258,7 @@ class Accounts:
             Declined: `current` is not the password until now, or the new one will not do.
         """
         query = select(users.c.name, users.c.password).where(users.c.id == user)
-        with reached(), self.engine.connect() as connection:
+        with reading(self.engine) as connection:
             found = connection.execute(query).one()
         if found.password is not None and not self.passwords.matches(current or "", found.password):
             raise Declined(
@@ -270,7 +270,7 @@ class Accounts:
             )
         require_good(password, found.name)
         hashed = self.passwords.hash(password)
-        with reached(), self.engine.begin() as connection:
+        with writing(self.engine) as connection:
             connection.execute(_changed(user, {"password": hashed}))
             end_all(connection, user, but=keep)
 

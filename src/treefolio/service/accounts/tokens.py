@@ -12,7 +12,7 @@ from uuid import UUID
 
 from sqlalchemy import Engine, Row, delete, func, insert, or_, select, text, update
 
-from treefolio.jobs.ledger.transitions import reached
+from treefolio.jobs.ledger.database import reading, writing
 from treefolio.jobs.tables import tokens, users
 from treefolio.service.accounts.secret import SECRET, digest, new_secret
 from treefolio.service.accounts.sessions import SEEN_EVERY, Known, stands_for
@@ -59,7 +59,7 @@ class Tokens:
             "scopes": sorted({Scope.READ, *scopes}),
             "expires_at": expires_at,
         }
-        with reached(), self.engine.begin() as connection:
+        with writing(self.engine) as connection:
             connection.execute(select(users.c.id).where(users.c.id == owner).with_for_update())
             query = select(func.count()).where(tokens.c.owner == owner)
             if connection.execute(query).scalar_one() >= MOST:
@@ -94,20 +94,20 @@ class Tokens:
     def list(self, owner: str) -> Sequence[Token]:
         """Those of a user, the newest first; also those that have expired."""
         query = select(*_COLUMNS).where(tokens.c.owner == owner)
-        with reached(), self.engine.connect() as connection:
+        with reading(self.engine) as connection:
             found = connection.execute(query.order_by(tokens.c.created_at.desc(), tokens.c.id))
             return [_token(row) for row in found]
 
     def revoke(self, owner: str, token: UUID) -> None:
         """It opens nothing any more. Raises Declined when the user has none of this id."""
         statement = delete(tokens).where(tokens.c.owner == owner, tokens.c.id == token)
-        with reached(), self.engine.begin() as connection:
+        with writing(self.engine) as connection:
             if not connection.execute(statement).rowcount:
                 raise not_found("token", token, "GET /api/v1/tokens lists yours.")
 
     def _use(self, token: UUID) -> None:
         statement = update(tokens).where(tokens.c.id == token).values(used_at=func.now())
-        with reached(), self.engine.begin() as connection:
+        with writing(self.engine) as connection:
             connection.execute(statement)
 
 

@@ -9,7 +9,7 @@ from http import HTTPStatus
 from sqlalchemy import Engine, select
 
 from treefolio.jobs.acts import Act
-from treefolio.jobs.ledger.transitions import reached
+from treefolio.jobs.ledger.database import reading
 from treefolio.jobs.tables import users
 from treefolio.service.accounts.names import handle_of
 from treefolio.service.house import House
@@ -51,5 +51,5 @@ def _user(engine: Engine, handle: str | None) -> str | None:
     """The user who is called so; None when nobody is, or no name was given."""
     if handle is None:
         return None
-    with reached(), engine.connect() as connection:
+    with reading(engine) as connection:
         return connection.execute(select(users.c.id).where(users.c.handle == handle)).scalar()

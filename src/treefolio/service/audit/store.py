@@ -10,7 +10,7 @@ from sqlalchemy import Connection, Engine, Row, select
 
 from treefolio.jobs import acts
 from treefolio.jobs.acts import Act, Said
-from treefolio.jobs.ledger.transitions import reached
+from treefolio.jobs.ledger.database import reading, writing
 from treefolio.jobs.tables import audit, users
 from treefolio.service.whence import OPERATOR, Whence
 
@@ -52,7 +52,7 @@ class Audit:
 
     @contextlib.contextmanager
     def _own(self) -> Iterator[Connection]:
-        with reached(), self.engine.begin() as connection:
+        with writing(self.engine) as connection:
             yield connection
 
     def page(self, who: str | None, *, act: Act | None, before: int | None, limit: int) -> Sequence[Row[Any]]:
@@ -64,5 +64,5 @@ class Audit:
             query = query.where(audit.c.act == act)
         if before is not None:
             query = query.where(audit.c.id < before)
-        with reached(), self.engine.connect() as connection:
+        with reading(self.engine) as connection:
             return connection.execute(query.order_by(audit.c.id.desc()).limit(limit)).all()

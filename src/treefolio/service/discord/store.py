@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from sqlalchemy import Connection, Engine, delete, func, insert, select
 
 from treefolio.jobs import locks
-from treefolio.jobs.ledger.transitions import reached
+from treefolio.jobs.ledger.database import writing
 from treefolio.jobs.locks import Lock
 from treefolio.jobs.tables import crossings, identities
 from treefolio.service.accounts.names import handle_of
@@ -40,7 +40,7 @@ class Crossings:
         """One more; those that were not finished in time are forgotten."""
         made = Departure(state=new_secret(), verifier=secrets.token_urlsafe(48))
         values = {"state": _hash(made.state), "browser": _hash(made.verifier), "until": func.now() + LASTS}
-        with reached(), self.engine.begin() as connection:
+        with writing(self.engine) as connection:
             connection.execute(delete(crossings).where(crossings.c.until < func.now()))
             connection.execute(insert(crossings).values(values))
         return made
@@ -49,7 +49,7 @@ class Crossings:
         """Whether this browser began it, in time. The state is used up, whatever the answer is."""
         here = delete(crossings).where(crossings.c.state == _hash(state))
         in_time = (crossings.c.until > func.now()).label("in_time")
-        with reached(), self.engine.begin() as connection:
+        with writing(self.engine) as connection:
             found = connection.execute(here.returning(crossings.c.browser, in_time)).one_or_none()
         if found is None:
             return False
@@ -66,7 +66,7 @@ class Identities:
     def user(self, person: Person) -> tuple[User, bool]:
         """The user, and whether they were made now. Raises Declined when they may not come in."""
         made = False
-        with reached(), self.engine.begin() as connection:
+        with writing(self.engine) as connection:
             owner = _owner(connection, person)
             if owner is None:
                 locks.alone(connection, Lock.IDENTITIES)

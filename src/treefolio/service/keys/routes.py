@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 from fastapi import APIRouter, Body, Response
 
 from treefolio.jobs.acts import Act
-from treefolio.jobs.ledger.transitions import reached
+from treefolio.jobs.ledger.database import writing
 from treefolio.jobs.vault import KINDS, AlpacaKeys, MassiveKey
 from treefolio.service.callers import InPerson
 from treefolio.service.house import House, Responses
@@ -57,7 +57,7 @@ def router(house: House) -> APIRouter:
                 path="body",
                 hint=f"It takes {', '.join(KINDS[kind].model_fields)}.",
             )
-        with reached(), house.store.engine.begin() as connection:
+        with writing(house.store.engine) as connection:
             shown = vault.put(connection, caller.user, body)
             audit.note(connection, Act.KEY_SET, whence, what={"kind": kind, "live": shown.live})
         return _shown(shown)
@@ -65,7 +65,7 @@ def router(house: House) -> APIRouter:
     @routes.delete("/keys/{kind}", status_code=204, response_class=Response, responses=_MISSING)
     def remove(kind: Kind, caller: InPerson, whence: From) -> Response:
         """Forgets keys."""
-        with reached(), house.store.engine.begin() as connection:
+        with writing(house.store.engine) as connection:
             if not vault.remove(connection, caller.user, kind):
                 raise not_found("key", kind, "GET /api/v1/keys lists those that there are.")
             audit.note(connection, Act.KEY_REMOVED, whence, what={"kind": kind})

@@ -13,7 +13,7 @@ from uuid import UUID
 from sqlalchemy import Engine, Row, delete, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
-from treefolio.jobs.ledger.transitions import reached
+from treefolio.jobs.ledger.database import reading, writing
 from treefolio.jobs.tables import variable_lists
 from treefolio.service.lists.models import Kind
 from treefolio.service.lists.pasted import written
@@ -55,7 +55,7 @@ class ListStore:
         """
         row = {"id": uuid.uuid4(), "owner": owner, "name": name, "kind": kind, "values": list(values)}
         own = variable_lists.c.owner == owner
-        with reached(), _named_once(name), self.engine.begin() as connection:
+        with writing(self.engine) as connection, _named_once(name):
             number = connection.execute(
                 select(func.count()).select_from(variable_lists).where(own)
             ).scalar_one()
@@ -73,13 +73,13 @@ class ListStore:
     def list(self, owner: str) -> Sequence[Kept]:
         """All lists of the owner, by name."""
         query = select(variable_lists).where(variable_lists.c.owner == owner)
-        with reached(), self.engine.connect() as connection:
+        with reading(self.engine) as connection:
             return [_kept(row) for row in connection.execute(query.order_by(variable_lists.c.name))]
 
     def get(self, owner: str, which: UUID) -> Kept:
         """A list. Raises Declined: there is none of this owner."""
         own = (variable_lists.c.owner == owner, variable_lists.c.id == which)
-        with reached(), self.engine.connect() as connection:
+        with reading(self.engine) as connection:
             found = connection.execute(select(variable_lists).where(*own)).one_or_none()
         if found is None:
             raise _no_such(which)
@@ -88,7 +88,7 @@ class ListStore:
     def named(self, owner: str, name: str) -> Kept | None:
         """The list of this name; None without one."""
         own = (variable_lists.c.owner == owner, variable_lists.c.name == name)
-        with reached(), self.engine.connect() as connection:
+        with reading(self.engine) as connection:
             found = connection.execute(select(variable_lists).where(*own)).one_or_none()
         return None if found is None else _kept(found)
 
@@ -96,7 +96,7 @@ class ListStore:
         """The list with another name or values. Raises Declined."""
         own = (variable_lists.c.owner == owner, variable_lists.c.id == which)
         statement = update(variable_lists).where(*own).values(**changes, changed_at=func.now())
-        with reached(), _named_once(str(changes.get("name"))), self.engine.begin() as connection:
+        with writing(self.engine) as connection, _named_once(str(changes.get("name"))):
             found = connection.execute(statement.returning(variable_lists)).one_or_none()
         if found is None:
             raise _no_such(which)
@@ -105,7 +105,7 @@ class ListStore:
     def remove(self, owner: str, which: UUID) -> None:
         """Removes a list; jobs that were submitted with it keep their values. Raises Declined."""
         own = (variable_lists.c.owner == owner, variable_lists.c.id == which)
-        with reached(), self.engine.begin() as connection:
+        with writing(self.engine) as connection:
             if not connection.execute(delete(variable_lists).where(*own)).rowcount:
                 raise _no_such(which)
 

@@ -10,7 +10,7 @@ from uuid import UUID
 
 from sqlalchemy import Connection, Engine, Row, func, insert, or_, select, update
 
-from treefolio.jobs.ledger.transitions import reached
+from treefolio.jobs.ledger.database import reading, writing
 from treefolio.jobs.tables import shares, strategies
 from treefolio.service.accounts.secret import digest, new_secret
 from treefolio.service.problems import Declined, not_found
@@ -34,7 +34,7 @@ class ShareStore:
         """
         secret = new_secret()
         values = {"id": uuid.uuid4(), "secret_hash": _hash(secret), "strategy": strategy}
-        with reached(), self.engine.begin() as connection:
+        with writing(self.engine) as connection:
             _require_owned(connection, owner, strategy)
             if version is not None:
                 whole(connection, strategy, version)
@@ -55,7 +55,7 @@ class ShareStore:
         query = (
             select(shares).where(shares.c.strategy == strategy).order_by(shares.c.made_at.desc(), shares.c.id)
         )
-        with reached(), self.engine.connect() as connection:
+        with reading(self.engine) as connection:
             _require_owned(connection, owner, strategy)
             return [_share(row) for row in connection.execute(query)]
 
@@ -63,7 +63,7 @@ class ShareStore:
         """The link, which shows nothing any more. Raises Declined."""
         own = (shares.c.id == share, shares.c.strategy == strategy)
         since = func.coalesce(shares.c.revoked_at, func.now())
-        with reached(), self.engine.begin() as connection:
+        with writing(self.engine) as connection:
             _require_owned(connection, owner, strategy)
             statement = update(shares).where(*own).values(revoked_at=since).returning(shares)
             found = connection.execute(statement).one_or_none()
@@ -80,7 +80,7 @@ class ShareStore:
         )
         query = select(shares.c.version, strategies.c.id, strategies.c.name, strategies.c.imported_at)
         query = query.join_from(shares, strategies, shares.c.strategy == strategies.c.id).where(*valid)
-        with reached(), self.engine.connect() as connection:
+        with reading(self.engine) as connection:
             found = connection.execute(query).one_or_none()
             if found is None:
                 raise Declined(

@@ -15,7 +15,7 @@ from sqlalchemy import Connection, Engine, Row, Select, delete, func, insert, se
 from sqlalchemy.dialects import postgresql
 
 from treefolio.jobs.ledger import limits
-from treefolio.jobs.ledger.transitions import reached
+from treefolio.jobs.ledger.database import reading, writing
 from treefolio.jobs.settings import JobSettings
 from treefolio.jobs.tables import strategies, strategy_versions
 from treefolio.service.models import API
@@ -76,7 +76,7 @@ class StrategyStore:
         }
         statement = postgresql.insert(strategies).values(values)
         statement = statement.on_conflict_do_nothing(constraint="strategies_owner_key")
-        with reached(), self.engine.begin() as connection:
+        with writing(self.engine) as connection:
             made = connection.execute(statement.returning(strategies.c.id)).scalar()
             if made is None:
                 return _same(connection, owner, key, content)
@@ -92,7 +92,7 @@ class StrategyStore:
         query = _narrowed(_newest(owner), wanted)
         key = SORTS[wanted.sort.removeprefix("-")]
         order = key.desc() if wanted.sort.startswith("-") else key.asc()
-        with reached(), self.engine.connect() as connection:
+        with reading(self.engine) as connection:
             total = connection.execute(select(func.count()).select_from(query.subquery())).scalar_one()
             page = query.order_by(order, strategies.c.id).limit(limit).offset(offset)
             return [strategy_of(row) for row in connection.execute(page)], total
@@ -102,25 +102,25 @@ class StrategyStore:
         own = strategies.c.owner == owner
         folders = select(strategies.c.folder).where(own, strategies.c.folder != "").distinct()
         tags = select(func.unnest(strategies.c.tags)).where(own).distinct()
-        with reached(), self.engine.connect() as connection:
+        with reading(self.engine) as connection:
             return sorted(connection.scalars(folders)), sorted(connection.scalars(tags))
 
     def get(self, owner: str, strategy: UUID) -> Strategy:
         """The strategy. Raises Declined: there is none of this owner."""
-        with reached(), self.engine.connect() as connection:
+        with reading(self.engine) as connection:
             return strategy_of(_owned(connection, owner, strategy))
 
     def change(self, owner: str, strategy: UUID, changes: Mapping[str, object]) -> Strategy:
         """The strategy with another name, folder or tags. Raises Declined."""
         those = (strategies.c.id == strategy, strategies.c.owner == owner)
-        with reached(), self.engine.begin() as connection:
+        with writing(self.engine) as connection:
             connection.execute(update(strategies).where(*those).values(**changes, changed_at=func.now()))
             return strategy_of(_owned(connection, owner, strategy))
 
     def remove(self, owner: str, strategy: UUID) -> None:
         """Removes the strategy with its versions and links. Raises Declined."""
         those = (strategies.c.id == strategy, strategies.c.owner == owner)
-        with reached(), self.engine.begin() as connection:
+        with writing(self.engine) as connection:
             if not connection.execute(delete(strategies).where(*those)).rowcount:
                 raise no_such(strategy)
 
@@ -143,7 +143,7 @@ class StrategyStore:
             OverLimit: there is no room for more.
         """
         locked = select(strategies.c.id).where(strategies.c.id == strategy, strategies.c.owner == owner)
-        with reached(), self.engine.begin() as connection:
+        with writing(self.engine) as connection:
             if connection.execute(locked.with_for_update()).scalar() is None:
                 raise no_such(strategy)
             earlier = _by_hash(connection, strategy, content.hash)
@@ -166,20 +166,20 @@ class StrategyStore:
         """A page of the versions, the latest first, and how many there are. Raises Declined."""
         query = select(*_LIGHT).where(strategy_versions.c.strategy == strategy)
         query = query.order_by(strategy_versions.c.number.desc()).limit(limit).offset(offset)
-        with reached(), self.engine.connect() as connection:
+        with reading(self.engine) as connection:
             total = strategy_of(_owned(connection, owner, strategy)).newest.number
             return [version_of(row) for row in connection.execute(query)], total
 
     def version(self, owner: str, strategy: UUID, number: int) -> Whole:
         """A version with its text. Raises Declined."""
-        with reached(), self.engine.connect() as connection:
+        with reading(self.engine) as connection:
             _owned(connection, owner, strategy)
             return whole(connection, strategy, number)
 
     def original(self, owner: str, strategy: UUID, number: int) -> bytes:
         """A version as it came. Raises Declined."""
         own = (strategy_versions.c.strategy == strategy, strategy_versions.c.number == number)
-        with reached(), self.engine.connect() as connection:
+        with reading(self.engine) as connection:
             _owned(connection, owner, strategy)
             found = connection.execute(select(strategy_versions.c.original).where(*own)).scalar()
         if found is None:
