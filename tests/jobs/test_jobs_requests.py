@@ -95,6 +95,67 @@ def test_requests_travel(request_: Request) -> None:
     assert requests.from_json(body.model_dump(mode="json")) == request_
 
 
+_FREE = {
+    "fill": "close",
+    "capital": 100000.0,
+    "whole_shares": False,
+    "cash_rate": 0.0,
+    "costs": {
+        "slippage_bps": 0.0,
+        "commission_bps": 0.0,
+        "commission_minimum": 0.0,
+        "us_fees": False,
+    },
+}
+_ASKED = {
+    "snapshot": None,
+    "fetch": {"source": "alpaca", "feed": None, "adjustment": "all"},
+    "source": None,
+    "synthetic": False,
+    "start": "2012-01-03",
+    "end": None,
+    "benchmark": "SPY",
+    "rival": None,
+    "wished": False,
+    "missing": "error",
+    "holdout": None,
+    "execution": _FREE,
+}
+
+
+def test_what_is_kept_is_kept_in_this_form() -> None:
+    """Databases and clients of earlier versions have such requests: pairs in order, numbers as given."""
+    kept = {
+        "kind": "walkforward",
+        "strategy": STRATEGY,
+        "asked": _ASKED,
+        "vary": [["z", "1:3:1"], ["a", [1.0, 2, "TQQQ"]]],
+        "fix": [["b", 2.0]],
+        "select": {"name": "x.csv", "columns": [["b", [1, 2]]]},
+        "latest_start": None,
+        "scheme": {
+            "scheme": "walkforward",
+            "train": "3y",
+            "test": "126d",
+            "step": "2w",
+            "anchored": False,
+        },
+        "by": "sharpe",
+    }
+    found = requests.from_json(kept)
+    assert found == WalkForwardRequest(
+        strategy=STRATEGY,
+        asked=Asked(fetch=Fetch(source="alpaca"), start=dt.date(2012, 1, 3)),
+        vary={"z": "1:3:1", "a": [1.0, 2, "TQQQ"]},
+        fix={"b": 2.0},
+        select=Listed(name="x.csv", columns={"b": [1, 2]}),
+        scheme=Rolling(
+            train=parse_length("3y", ""), test=parse_length("126d", ""), step=parse_length("2w", "")
+        ),
+    )
+    assert json.dumps(requests.to_json(found)) == json.dumps(kept)
+
+
 @pytest.mark.parametrize(
     ("make", "said"),
     [

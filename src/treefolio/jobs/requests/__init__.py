@@ -5,6 +5,7 @@
 * `asked`        the question that all backtests have in common, and where its prices come from
 * `sweep`, `run`, `walkforward`   kinds that ask an engine
 * `data`         kinds that work on the prices of the service
+* `wire`         how they travel
 
 To add a kind: a module with its value, and a row in `KINDS`.
 """
@@ -15,14 +16,16 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, TypeAlias
 
+from pydantic import TypeAdapter, ValidationError
+
 from treefolio.errors import UsageError
 from treefolio.graph.plan import Axes
 from treefolio.indicators import SIGNATURES
 from treefolio.jobs.ledger.records import Work
 from treefolio.jobs.requests import data as prices
-from treefolio.jobs.requests.asked import Asked, Fetch, Value, prices_for, question_of
+from treefolio.jobs.requests.asked import Asked, Fetch, prices_for, question_of
 from treefolio.jobs.requests.data import FLAT_FILES, ImportRequest, PurgeRequest, WarmRequest
-from treefolio.jobs.requests.run import RunRequest, check_run, run, run_from_json, run_reach, run_to_json
+from treefolio.jobs.requests.run import RunRequest, check_run, run, run_reach
 from treefolio.jobs.requests.sweep import (
     SpaceRequest,
     SweepRequest,
@@ -30,16 +33,11 @@ from treefolio.jobs.requests.sweep import (
     opened_space,
     plan,
     space_reach,
-    sweep_from_json,
-    sweep_to_json,
 )
 from treefolio.jobs.requests.walkforward import (
     WalkForwardRequest,
     check_walk,
-    scheme_from_json,
     walk,
-    walk_from_json,
-    walk_to_json,
 )
 from treefolio.market.sources.table import require_source
 from treefolio.market.supply import Supplied, Supply
@@ -59,7 +57,6 @@ __all__ = [
     "RunRequest",
     "SpaceRequest",
     "SweepRequest",
-    "Value",
     "WalkForwardRequest",
     "WarmRequest",
     "asked_of",
@@ -73,7 +70,6 @@ __all__ = [
     "prices_of",
     "question_of",
     "run",
-    "scheme_from_json",
     "settled",
     "snapshot_of",
     "source_of",
@@ -94,7 +90,6 @@ class Kind:
         shape: the class of its requests.
         first: the work that it begins with: `Work.PLAN` when it is cut into ranges of rows, else `Work.RUN`.
         rows: how many it has; None until it is planned.
-        write, read: to plain data and back.
         check: raises what is wrong with its meaning, as far as that can be told without prices.
         name: what it is called in lists.
         reach: of a backtest: the strategy, and all values that its names take.
@@ -102,8 +97,6 @@ class Kind:
 
     shape: type
     first: Work
-    write: Callable[[Any], dict[str, object]]
-    read: Callable[[Mapping[str, Any]], Any]
     check: Callable[[Any], None]
     name: Callable[[Any], str]
     rows: int | None = None
@@ -118,8 +111,6 @@ KINDS: Mapping[str, Kind] = {
     "sweep": Kind(
         shape=SweepRequest,
         first=Work.PLAN,
-        write=sweep_to_json,
-        read=sweep_from_json,
         check=check_space,
         name=_strategy_name,
         reach=space_reach,
@@ -127,8 +118,6 @@ KINDS: Mapping[str, Kind] = {
     "run": Kind(
         shape=RunRequest,
         first=Work.RUN,
-        write=run_to_json,
-        read=run_from_json,
         check=check_run,
         name=_strategy_name,
         rows=1,
@@ -137,8 +126,6 @@ KINDS: Mapping[str, Kind] = {
     "walkforward": Kind(
         shape=WalkForwardRequest,
         first=Work.PLAN,
-        write=walk_to_json,
-        read=walk_from_json,
         check=check_walk,
         name=_strategy_name,
         reach=space_reach,
@@ -146,30 +133,25 @@ KINDS: Mapping[str, Kind] = {
     "warm": Kind(
         shape=WarmRequest,
         first=Work.RUN,
-        write=prices.warm_to_json,
-        read=prices.warm_from_json,
         check=prices.check_warm,
         name=lambda request: f"Prices of {request.source}",
     ),
     "import": Kind(
         shape=ImportRequest,
         first=Work.RUN,
-        write=prices.import_to_json,
-        read=prices.import_from_json,
         check=prices.check_import,
         name=lambda request: f"Import of {request.source}",
     ),
     "purge": Kind(
         shape=PurgeRequest,
         first=Work.RUN,
-        write=prices.purge_to_json,
-        read=prices.purge_from_json,
         check=prices.check_purge,
         name=lambda request: f"Purge of {request.source or 'all prices'}",
         rows=1,
     ),
 }
 _NAMES = {kind.shape: name for name, kind in KINDS.items()}
+_WIRE: Mapping[str, TypeAdapter[Any]] = {name: TypeAdapter(kind.shape) for name, kind in KINDS.items()}
 
 
 def kind_of(request: Request) -> str:
@@ -185,7 +167,7 @@ def name_of(request: Request) -> str:
 def to_json(request: Request) -> dict[str, object]:
     """The request as plain data; `from_json` makes the same of it."""
     kind = kind_of(request)
-    return {"kind": kind, **KINDS[kind].write(request)}
+    return {"kind": kind, **_WIRE[kind].dump_python(request, mode="json")}
 
 
 def from_json(data: Mapping[str, Any]) -> Request:
@@ -194,12 +176,15 @@ def from_json(data: Mapping[str, Any]) -> Request:
     Raises:
         UsageError: something is missing, or of another type.
     """
+    hint = "GET /api/v1/openapi.json describes one."
     try:
-        found: Request = KINDS[data["kind"]].read(data)
+        found: Request = _WIRE[data["kind"]].validate_python(data)
+    except ValidationError as error:
+        first = error.errors()[0]
+        place = ".".join(str(each) for each in first["loc"])
+        raise UsageError(f"the request cannot be read: {first['msg']}", path=place, hint=hint) from None
     except (KeyError, TypeError, ValueError) as error:
-        raise UsageError(
-            f"the request cannot be read: {error}", hint="GET /api/v1/openapi.json describes one."
-        ) from None
+        raise UsageError(f"the request cannot be read: {error}", hint=hint) from None
     return found
 
 

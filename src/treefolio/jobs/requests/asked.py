@@ -6,11 +6,9 @@ Prices are either there, under their hash, or the service fetches them when the 
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, replace
-from typing import Any
+from dataclasses import dataclass, field, replace
 
-from treefolio.engine.execution import Costs, Execution
+from treefolio.engine.execution import Execution
 from treefolio.engine.question import Question
 from treefolio.engine.run import Missing
 from treefolio.errors import UsageError
@@ -25,8 +23,6 @@ from treefolio.strategy.variables import bind
 from treefolio.sweep.ask import panel_for
 from treefolio.sweep.holdout import hold_out
 from treefolio.sweep.lengths import parse_length
-
-Value = int | float | str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -123,69 +119,3 @@ def prices_for(asked: Asked, strategy: Strategy, axes: Axes, supply: Supply) -> 
         end=asked.end,
         opens=asked.execution.fill == "next_open",
     )
-
-
-# As JSON.
-
-
-def asked_to_json(asked: Asked) -> dict[str, object]:
-    """The question as plain data."""
-    return {
-        "snapshot": asked.snapshot,
-        "fetch": None if asked.fetch is None else asdict(asked.fetch),
-        "source": asked.source,
-        "synthetic": asked.synthetic,
-        "start": iso(asked.start),
-        "end": iso(asked.end),
-        "benchmark": asked.benchmark,
-        "rival": asked.rival,
-        "wished": asked.wished,
-        "missing": asked.missing,
-        "holdout": asked.holdout,
-        "execution": asdict(asked.execution),
-    }
-
-
-def asked_from_json(data: Mapping[str, Any]) -> Asked:
-    """The question in plain data. Raises KeyError, TypeError, ValueError, UsageError."""
-    given, fetch = data["execution"], data.get("fetch")
-    return Asked(
-        snapshot=data["snapshot"],
-        fetch=None if fetch is None else Fetch(**fetch),
-        source=data["source"],
-        synthetic=data["synthetic"],
-        start=date_of(data["start"]),
-        end=date_of(data["end"]),
-        benchmark=data["benchmark"],
-        rival=data["rival"],
-        wished=data["wished"],
-        missing=data["missing"],
-        holdout=data["holdout"],
-        execution=Execution(
-            fill=given["fill"],
-            capital=float(given["capital"]),
-            whole_shares=given["whole_shares"],
-            cash_rate=float(given["cash_rate"]),
-            costs=Costs(
-                slippage_bps=float(given["costs"]["slippage_bps"]),
-                commission_bps=float(given["costs"]["commission_bps"]),
-                commission_minimum=float(given["costs"]["commission_minimum"]),
-                us_fees=given["costs"]["us_fees"],
-            ),
-        ),
-    )
-
-
-def pairs(values: Mapping[str, Value]) -> list[list[Value]]:
-    """Names with values as they travel: their order is that of the columns."""
-    return [[name, value] for name, value in values.items()]
-
-
-def iso(day: dt.date | None) -> str | None:
-    """A day as text."""
-    return None if day is None else day.isoformat()
-
-
-def date_of(text: str | None) -> dt.date | None:
-    """The day in a text."""
-    return None if text is None else dt.date.fromisoformat(text)

@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from treefolio.errors import UsageError
-from treefolio.jobs.requests.asked import date_of, iso
 from treefolio.market.sources.table import require_source
 
 FLAT_FILES = "flat_files"
@@ -67,60 +64,6 @@ class PurgeRequest:
     """Adjusted bars and corporate actions are forgotten. source: only of this one."""
 
     source: str | None = None
-
-
-def warm_to_json(request: WarmRequest) -> dict[str, object]:
-    """The request as plain data."""
-    return {
-        "source": request.source,
-        "tickers": None if request.tickers is None else list(request.tickers),
-        "feed": request.feed,
-        "start": iso(request.start),
-    }
-
-
-def warm_from_json(data: Mapping[str, Any]) -> WarmRequest:
-    """The request in plain data. Raises KeyError, TypeError, ValueError."""
-    return WarmRequest(
-        source=data["source"],
-        tickers=None if data["tickers"] is None else tuple(data["tickers"]),
-        feed=data["feed"],
-        start=date_of(data["start"]),
-    )
-
-
-def import_to_json(request: ImportRequest) -> dict[str, object]:
-    """The request as plain data."""
-    return {
-        "source": request.source,
-        "tickers": list(request.tickers),
-        "feed": request.feed,
-        "start": iso(request.start),
-        "end": iso(request.end),
-        "interval": request.interval,
-    }
-
-
-def import_from_json(data: Mapping[str, Any]) -> ImportRequest:
-    """The request in plain data. Raises KeyError, TypeError, ValueError, UsageError."""
-    return ImportRequest(
-        source=data["source"],
-        tickers=tuple(data["tickers"]),
-        feed=data["feed"],
-        start=date_of(data["start"]),
-        end=date_of(data["end"]),
-        interval=data["interval"],
-    )
-
-
-def purge_to_json(request: PurgeRequest) -> dict[str, object]:
-    """The request as plain data."""
-    return {"source": request.source}
-
-
-def purge_from_json(data: Mapping[str, Any]) -> PurgeRequest:
-    """The request in plain data. Raises KeyError."""
-    return PurgeRequest(source=data["source"])
 
 
 def check_warm(request: WarmRequest) -> None:

@@ -3,22 +3,12 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
 
 from treefolio.graph.plan import Axes
 from treefolio.indicators import SIGNATURES
-from treefolio.jobs.requests.asked import (
-    Asked,
-    Value,
-    asked_from_json,
-    asked_to_json,
-    date_of,
-    iso,
-    pairs,
-    question_of,
-)
+from treefolio.jobs.requests.asked import Asked, question_of
+from treefolio.jobs.requests.wire import Values
 from treefolio.market.panel import Panel
 from treefolio.strategy.text import parse
 from treefolio.strategy.tree import Strategy
@@ -37,31 +27,9 @@ class RunRequest:
 
     strategy: str
     asked: Asked
-    values: Mapping[str, Value] = field(default_factory=dict)
+    values: Values = field(default_factory=dict)
     engine: single.Engine = "compiled"
     out_of_sample_from: dt.date | None = None
-
-
-def run_to_json(request: RunRequest) -> dict[str, object]:
-    """The run as plain data."""
-    return {
-        "strategy": request.strategy,
-        "asked": asked_to_json(request.asked),
-        "values": pairs(request.values),
-        "engine": request.engine,
-        "out_of_sample_from": iso(request.out_of_sample_from),
-    }
-
-
-def run_from_json(data: Mapping[str, Any]) -> RunRequest:
-    """The run in plain data. Raises KeyError, TypeError, ValueError, UsageError."""
-    return RunRequest(
-        strategy=data["strategy"],
-        asked=asked_from_json(data["asked"]),
-        values=dict(data["values"]),
-        engine=data["engine"],
-        out_of_sample_from=date_of(data["out_of_sample_from"]),
-    )
 
 
 def check_run(request: RunRequest) -> None:

@@ -3,29 +3,19 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 from treefolio.errors import SpaceError
 from treefolio.graph.plan import Axes
 from treefolio.indicators import SIGNATURES
-from treefolio.jobs.requests.asked import (
-    Asked,
-    Value,
-    asked_from_json,
-    asked_to_json,
-    date_of,
-    iso,
-    pairs,
-    question_of,
-)
+from treefolio.jobs.requests.asked import Asked, question_of
+from treefolio.jobs.requests.wire import Selection, Values, Varied
 from treefolio.market.panel import Panel
 from treefolio.strategy.text import parse
 from treefolio.strategy.tree import Strategy
 from treefolio.sweep import many
 from treefolio.sweep.ask import answer
-from treefolio.sweep.assignments import Listed, Sample, open_selection
+from treefolio.sweep.assignments import open_selection
 from treefolio.sweep.space import Space
 
 
@@ -41,9 +31,9 @@ class SpaceRequest:
 
     strategy: str
     asked: Asked
-    vary: Mapping[str, str | Sequence[Value]] = field(default_factory=dict)
-    fix: Mapping[str, Value] = field(default_factory=dict)
-    select: Sample | Listed | None = None
+    vary: Varied = field(default_factory=dict)
+    fix: Values = field(default_factory=dict)
+    select: Selection = None
     latest_start: dt.date | None = None
 
 
@@ -54,67 +44,6 @@ class SweepRequest(SpaceRequest):
     metrics: tuple[str, ...] | None = None
     reality: int = 0
     exact: bool = False
-
-
-def sweep_to_json(request: SweepRequest) -> dict[str, object]:
-    """The sweep as plain data."""
-    return space_to_json(request) | {
-        "metrics": None if request.metrics is None else list(request.metrics),
-        "reality": request.reality,
-        "exact": request.exact,
-    }
-
-
-def sweep_from_json(data: Mapping[str, Any]) -> SweepRequest:
-    """The sweep in plain data. Raises KeyError, TypeError, ValueError, UsageError."""
-    return SweepRequest(
-        **space_from_json(data),
-        metrics=None if data["metrics"] is None else tuple(data["metrics"]),
-        reality=data["reality"],
-        exact=data["exact"],
-    )
-
-
-def space_to_json(request: SpaceRequest) -> dict[str, object]:
-    """Strategy, question and combinations as plain data."""
-    return {
-        "strategy": request.strategy,
-        "asked": asked_to_json(request.asked),
-        "vary": [
-            [name, spec if isinstance(spec, str) else list(spec)] for name, spec in request.vary.items()
-        ],
-        "fix": pairs(request.fix),
-        "select": _select_to_json(request.select),
-        "latest_start": iso(request.latest_start),
-    }
-
-
-def space_from_json(data: Mapping[str, Any]) -> dict[str, Any]:
-    """What `space_to_json` wrote, as fields."""
-    return {
-        "strategy": data["strategy"],
-        "asked": asked_from_json(data["asked"]),
-        "vary": dict(data["vary"]),
-        "fix": dict(data["fix"]),
-        "select": _select_from_json(data["select"]),
-        "latest_start": date_of(data["latest_start"]),
-    }
-
-
-def _select_to_json(select: Sample | Listed | None) -> dict[str, object] | None:
-    if isinstance(select, Sample):
-        return {"count": select.count, "seed": select.seed, "method": select.method}
-    if isinstance(select, Listed):
-        return {"name": select.name, "columns": [[name, list(v)] for name, v in select.columns.items()]}
-    return None
-
-
-def _select_from_json(data: Mapping[str, Any] | None) -> Sample | Listed | None:
-    if data is None:
-        return None
-    if "count" in data:
-        return Sample(count=data["count"], seed=data["seed"], method=data["method"])
-    return Listed(name=data["name"], columns=dict(data["columns"]))
 
 
 def opened_space(request: SpaceRequest) -> Space:
