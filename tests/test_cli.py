@@ -91,6 +91,8 @@ def test_run_writes_the_files_of_the_contract(
     """Their names, columns and types; the summary says the window, its cause, and where the files are."""
     out = tmp_path / "run"
     said = done(program("run", strategy, "--prices", prices, "--out", out)).out
+    assert "Turnover a year, × mean value" in said
+    assert "Costs in all, of the capital" in said
     assert {path.name for path in out.iterdir()} == RUN_FILES
     assert pl.read_parquet_schema(out / "equity.parquet") == {
         "session": pl.Date,
@@ -528,6 +530,18 @@ def test_check_compares_the_engines(program: Program, strategy: Path, prices: Pa
     said = done(program("check", strategy, *flags, "--engine", "compiled")).out
     assert f"start: {found['start']}, {found['start_set_by']}" in said
     assert "engines" not in said
+    assert "comes out the same" not in said
+    flags = ["--prices", prices, "--set", "hot=100", "--engine", "compiled", "--json"]
+    notes = json.loads(done(program("check", strategy, *flags)).out)["notes"]
+    assert any("comes out the same" in note for note in notes)
+
+
+def test_thresholds_that_no_value_comes_to(
+    program: Program, strategy: Path, prices: Path, tmp_path: Path
+) -> None:
+    """Are said before the sweep: their rows are alike, and count as trials."""
+    flags = ["--prices", prices, "--vary", "hot=90:110:5", "--out", tmp_path / "out"]
+    assert "with 3 of 5 values of $hot" in done(program("sweep", strategy, *flags)).out
 
 
 def test_demo_sweeps_the_made_up_market(

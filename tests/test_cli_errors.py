@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import os
 import signal
 import subprocess
 import sys
@@ -323,6 +324,16 @@ OTHERS = {
     "nothing like a strategy": (["inspect", "bnr.yaml"], 1, "has nothing like it: name the strategy's file."),
     "unknown verb": (["rum"], 2, "Did you mean run?"),
     "no strategy file": (["inspect", "hot.yam"], 1, "there is no such file"),
+    "a strategy that a service keeps": (
+        ["run", "@Hot or not", "--synthetic", "--out", "x"],
+        1,
+        "`treefolio strategies get 'Hot or not' -o FILE`",
+    ),
+    "a list that a service keeps": (
+        ["sweep", "hot.yaml", "--synthetic", "--vary", "hot=@levels", "--out", "x"],
+        2,
+        "`treefolio lists show levels` prints",
+    ),
     "a folder as strategy": (["inspect", "."], 1, "is a folder"),
     "no extension": (["convert", "hot.yaml", "-o", "x.txt"], 2, ".yaml, .yml, .json"),
     "its own file": (["convert", "hot.yaml", "-o", "hot.yaml"], 2, "own file"),
@@ -389,6 +400,103 @@ def test_a_fault_is_said_in_two_lines(
     refused(program(*arguments), 1, "a fault of Treefolio itself: KeyError: 'surprise'")
     monkeypatch.setenv("TREEFOLIO_TRACEBACK", "1")
     assert "Traceback" in program(*arguments).err
+
+
+WRONG = {
+    "a word for a number": ("TREEFOLIO_LEASE_S", "abc"),
+    "no finite number": ("TREEFOLIO_LEASE_S", "inf"),
+    "of the service": ("TREEFOLIO_UPLOAD_MEGABYTES", "x"),
+    "of prices": ("TREEFOLIO_TRIES", "x"),
+    "no JSON": ("TREEFOLIO_TIERS", "free"),
+    "other JSON": ("TREEFOLIO_TIERS", "[1]"),
+    "a weight below nothing": ("TREEFOLIO_TIERS", '{"free": -1}'),
+    "no tier": ("TREEFOLIO_TIERS", "{}"),
+    "a limit below nothing": ("TREEFOLIO_LIMIT_MEGABYTES", '{"free": -1}'),
+    "a pause below nothing": ("TREEFOLIO_CHUNK_PAUSES_S", "[-1]"),
+    "no network": ("TREEFOLIO_TRUSTED_PROXIES", "nowhere"),
+    "no level": ("TREEFOLIO_LOG", "loud"),
+}
+READERS = {
+    "serve": ("serve", "--port", "0", "--workers", "x"),
+    "worker": ("worker",),
+    "doctor": ("doctor",),
+    "backup": ("backup", "all.dump"),
+    "restore": ("restore", "all.dump"),
+    "users": ("users", "list"),
+    "secrets": ("secrets", "check"),
+}
+"""Verbs that read settings of jobs. Without a wrong one `serve` would refuse its flag."""
+
+
+@pytest.mark.parametrize("verb", ["serve", "worker", "doctor"])
+@pytest.mark.parametrize(("variable", "value"), WRONG.values(), ids=WRONG)
+def test_wrong_settings(
+    program: Program, monkeypatch: pytest.MonkeyPatch, verb: str, variable: str, value: str
+) -> None:
+    """Are refused before anything begins, wherever they are read later."""
+    monkeypatch.setenv(variable, value)
+    refused(program(*READERS[verb]), 2, f"the setting {variable} cannot be used: ")
+
+
+@pytest.mark.parametrize("verb", READERS)
+def test_wrong_settings_are_misuse(program: Program, monkeypatch: pytest.MonkeyPatch, verb: str) -> None:
+    """By every verb that reads them."""
+    monkeypatch.setenv("TREEFOLIO_LEASE_S", "0")
+    said = "the setting TREEFOLIO_LEASE_S cannot be used: input should be greater than 0"
+    refused(program(*READERS[verb]), 2, said, "loses its chunk")
+
+
+@pytest.mark.parametrize(("verb", "status"), [("serve", 2), ("worker", 1)])
+def test_settings_that_are_none(
+    program: Program, monkeypatch: pytest.MonkeyPatch, verb: str, status: int
+) -> None:
+    """A misspelt one is warned of, once; those that a table does not have are known."""
+    for name in ("LEASE", "URL", "TOKEN", "WORKERS", "SHARED"):
+        monkeypatch.setenv(f"TREEFOLIO_{name}", "5")
+    called = program(*READERS[verb])
+    assert called.status == status
+    warnings = [line for line in called.err.splitlines() if not line.startswith("Error: ")][:-1]
+    assert warnings == ["Warning: TREEFOLIO_LEASE is no setting. Did you mean TREEFOLIO_LEASE_S?"]
+
+
+INTERRUPTING = """
+import os, signal, sys
+
+class Interrupting:
+    def find_spec(self, name, path=None, target=None):
+        if name == {name!r}:
+            os.kill(os.getpid(), signal.{signal})
+
+sys.meta_path.insert(0, Interrupting())
+"""
+FORMS = {
+    "module": ("-m", "treefolio"),
+    "script": ("-c", "from treefolio.cli import main; raise SystemExit(main())"),
+}
+
+
+@pytest.mark.parametrize(
+    ("form", "name", "number"),
+    [
+        ("module", "treefolio.cli.app", "SIGINT"),
+        ("script", "typer", "SIGINT"),
+        ("script", "typer", "SIGTERM"),
+        ("module", "treefolio.service.models", "SIGINT"),
+    ],
+)
+def test_stopped_while_it_begins(tmp_path: Path, form: str, name: str, number: str) -> None:
+    """While its modules are imported, before and within a verb: without a traceback."""
+    (tmp_path / "sitecustomize.py").write_text(INTERRUPTING.format(name=name, signal=number))
+    paths = [str(tmp_path), *filter(None, [os.environ.get("PYTHONPATH")])]
+    called = subprocess.run(
+        [sys.executable, *FORMS[form], "jobs", "list", "--url", "http://127.0.0.1:1"],
+        check=False,
+        capture_output=True,
+        text=True,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(paths)},
+    )
+    assert called.returncode == 130
+    assert "Traceback" not in called.stderr
 
 
 def test_control_characters_do_not_reach_the_terminal(program: Program, tmp_path: Path) -> None:

@@ -56,6 +56,22 @@ def test_all_that_is_missing_is_listed_with_its_places() -> None:
     assert "--missing skip" in str(error.hint)
 
 
+@pytest.mark.parametrize(
+    ("places", "skipped"),
+    [
+        (["root > condition", "root > else > condition > any[2]"], True),
+        (["root > condition", "root > then"], False),
+        (["root > child[1]"], False),
+    ],
+)
+def test_a_run_without_them_is_offered_where_it_can_be(places: list[str], skipped: bool) -> None:
+    """What is held must have a price; what is compared need not."""
+    with pytest.raises(MissingPrices) as caught:
+        check_tickers(panel_of(SPY=[1.0]), {"GONE": places})
+    assert ("or run with --missing skip" in str(caught.value.hint)) == skipped
+    assert ("not what is held" in str(caught.value.hint)) != skipped
+
+
 def test_a_flag_is_named_before_the_places_to_which_it_brings_a_ticker() -> None:
     """What came by a flag stands first, and its places are not where the fault is."""
     needed = {"AAA": ["root > then"], "QQQQ": ["root > else"], "ZZZ": ["root > then", "root > else"]}
@@ -68,7 +84,7 @@ def test_a_flag_is_named_before_the_places_to_which_it_brings_a_ticker() -> None
         "  QQQQ: used at root > else",
     ]
     assert (caught.value.ticker, caught.value.path) == ("ZZZ", None)
-    assert str(caught.value.hint).startswith("Change --vary a1.ticker=…, add their prices, or run")
+    assert str(caught.value.hint).startswith("Change --vary a1.ticker=…, add their prices, or use")
 
 
 def test_known_tickers_are_offered_too() -> None:

@@ -12,6 +12,7 @@ import pytest
 from treefolio.errors import MissingPrices, UsageError, WindowError
 from treefolio.market import calendar
 from treefolio.market.panel import Panel
+from treefolio.market.supply import SyntheticSupply
 from treefolio.market.synthetic import OPENS, synthetic_panel, synthetic_tickers
 from treefolio.market.universe import FUNDS, GEARED
 from treefolio.market.weather import FACTOR_SIGMA, factors, normals, uniforms
@@ -38,7 +39,12 @@ class TestDeterminism:
 
     def test_bits_are_pinned(self, panel: Panel) -> None:
         """The default market is this one, on every platform: changing it is a breaking change."""
-        assert panel.content_hash == "adda71b418e9d927d46a30e9c86d41b9c0f75f0ff4a7221852cfb41cee91d4a9"
+        assert panel.content_hash == "d8ffd5dbe931216486a57a6c6773549a8993a27ab314c98f739c9af8f6c2b20d"
+
+    def test_the_command_line_has_the_same(self, panel: Panel) -> None:
+        """``--synthetic`` is the default market."""
+        supplied = SyntheticSupply().supply(["SPY", "BIL"]).panel
+        assert supplied.content_hash == panel.select(["SPY", "BIL"]).content_hash
 
     @pytest.mark.parametrize("tickers", [["TQQQ"], ["SPY", "UVXY", "BIL"], ["UVXY", "SPY", "SPY"]])
     def test_other_tickers_do_not_matter(self, panel: Panel, tickers: list[str]) -> None:
@@ -110,7 +116,7 @@ class TestBars:
 
     @pytest.mark.parametrize(
         ("ticker", "listed"),
-        [("SPY", "2010-01-04"), ("UVXY", "2011-10-04"), ("BTAL", "2011-09-13"), ("TQQQ", "2010-02-11")],
+        [("SPY", "2007-01-03"), ("UVXY", "2011-10-04"), ("BTAL", "2011-09-13"), ("TQQQ", "2010-02-11")],
     )
     def test_listing(self, panel: Panel, ticker: str, listed: str) -> None:
         """Some are listed later than the panel starts."""

@@ -277,26 +277,37 @@ OTHER_TREE = parsed(
 OTHERS: dict[str, Callable[[], Planned]] = {
     "strategy": lambda: planned(OTHER_TREE),
     "prices": lambda: planned(question=replace(QUESTION, panel=market(seed=6))),
-    "space": lambda: planned(vary={"hot": "40:58:1"}),
-    "execution": lambda: planned(
+    "--vary, --space or --sample": lambda: planned(vary={"hot": "40:58:1"}),
+    "--slippage-bps (0.0 there, 1 here)": lambda: planned(
         question=replace(QUESTION, execution=Execution(costs=Costs(slippage_bps=1)))
     ),
-    "benchmark": lambda: planned(question=replace(QUESTION, benchmark=None)),
-    "end": lambda: planned(question=replace(QUESTION, end=day(QUESTION.panel, 180))),
-    "latest_start": lambda: planned(latest_start=day(QUESTION.panel, 50)),
+    "--fill (close there, next_close here), --whole-shares (False there, True here)": lambda: planned(
+        question=replace(QUESTION, execution=Execution(fill="next_close", whole_shares=True))
+    ),
+    "--benchmark (B there, none here)": lambda: planned(question=replace(QUESTION, benchmark=None)),
+    f"--start (START there, {day(QUESTION.panel, 60)} here)": lambda: planned(
+        question=replace(QUESTION, start=day(QUESTION.panel, 60))
+    ),
+    f"--end (END there, {day(QUESTION.panel, 180)} here)": lambda: planned(
+        question=replace(QUESTION, end=day(QUESTION.panel, 180))
+    ),
+    f"--latest-start (none there, {day(QUESTION.panel, 50)} here)": lambda: planned(
+        latest_start=day(QUESTION.panel, 50)
+    ),
 }
 
 
 @pytest.mark.parametrize("differing", OTHERS)
 def test_another_sweep_is_not_continued(differing: str, sweep: Planned, tmp_path: Path) -> None:
-    """The error names what differs, and the folder stays as it was."""
+    """The error names what differs by its flag, not what follows from it; the folder stays as it was."""
     folder = tmp_path / "out"
     sweep.run(folder)
     before = {path.name: path.read_bytes() for path in folder.iterdir()}
     with pytest.raises(OutputError) as caught:
         OTHERS[differing]().run(folder, resume=True)
-    assert "holds another sweep, with other " in caught.value.message
-    assert differing in caught.value.message.split("with other ")[1].split(", ")
+    first, last = (str(sweep.identity[each]) for each in ("start", "end"))
+    said = differing.replace("START", first).replace("END", last)
+    assert caught.value.message == f"{folder} holds another sweep, with other {said}"
     assert caught.value.hint is not None
     assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
 

@@ -156,7 +156,10 @@ OTHERS: dict[str, tuple[Callable[[], Planned], str]] = {
     "strategy": (lambda: planned(replace(STRATEGY, name="Another")), "strategy"),
     "prices": (lambda: planned(question=replace(QUESTION, panel=market(seed=6))), "prices"),
     "version": (planned, "versions"),
-    "sample": (lambda: planned(select=Sample(count=100, seed=2)), "space"),
+    "sample": (
+        lambda: planned(select=Sample(count=100, seed=2)),
+        "--vary, --space or --sample",
+    ),
 }
 
 

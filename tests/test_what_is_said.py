@@ -18,6 +18,7 @@ from treefolio.errors import OutputError, RunError
 from treefolio.indicators import SIGNATURES
 from treefolio.market.synthetic import synthetic_panel
 from treefolio.strategy.text import parse
+from treefolio.sweep.constants import constants_note
 from treefolio.sweep.rows import scan
 from treefolio.sweep.single import run
 from treefolio.testing.panels import panel_of
@@ -41,6 +42,39 @@ def test_a_holding_without_price_says_when_prices_begin() -> None:
         run(strategy, Question(panel=panel, missing="skip", start=START))
     assert error.value.ticker == "UVXY"
     assert "UVXY 2011-10-04" in str(error.value.hint)
+
+
+@pytest.mark.parametrize(
+    ("condition", "values", "said"),
+    [
+        (
+            "rsi(A, 10) > 100",
+            {},
+            "rsi(A, 10) > 100 comes out the same on every session: rsi is from 0 to 100",
+        ),
+        ("101 > rsi(A, 10)", {}, "101 > rsi(A, 10) comes out the same on every session: rsi is"),
+        ("rsi(A, 10) < 0", {}, "comes out the same"),
+        ("willr(A, 5) > 3", {}, "willr is from -100 to 0"),
+        ("rsi(A, 10) > $x", {"x": (70, 100, 110)}, "every session with 2 of 3 values of $x: rsi is"),
+        ("rsi(A, 10) > 1 and rsi(A, 5) > 200", {}, "at root > condition > condition[2]"),
+        ("rsi(A, 10) > 100 or rsi(A, 5) > 200", {}, "condition[1]; as do 1 more"),
+        ("rsi(A, 10) >= 100", {}, None),
+        ("rsi(A, 10) > 0", {}, None),
+        ("rsi(A, 10) > $x", {"x": (1, 99)}, None),
+        ("2 * rsi(A, 10) > 150", {}, None),
+        ("cci(A, 10) > 300", {}, None),
+        ("rsi(A, 10) > rsi(B, 10)", {}, None),
+    ],
+)
+def test_comparisons_that_come_out_the_same(
+    condition: str, values: dict[str, tuple[int, ...]], said: str | None
+) -> None:
+    """Are said, in a line: of an indicator that cannot come to what it is compared with."""
+    variables = "".join(f"variables: {{{name}: {list(every)}}}\n" for name, every in values.items())
+    text = f"{variables}tree: {{if: '{condition}', then: A, else: B}}"
+    found = constants_note(parse(text, SIGNATURES), values)
+    assert len(found) == (said is not None)
+    assert said is None or said in found[0]
 
 
 def test_costs_that_take_all_are_an_error() -> None:

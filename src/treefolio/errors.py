@@ -13,6 +13,7 @@
     ├── SpaceError           the space of variables is empty, too large, or names what is not there
     ├── RunError             a run met a session that it cannot account for
     ├── OutputError          a result cannot be written
+    │   └── NoRoom           the disk is full, or a limit is reached; later there may be room
     └── JobError             a job cannot be what it is asked to be
         ├── NoSuchJob        there is no such job of this user
         ├── Refused          the job's state, or its key, rules out what is asked
@@ -125,6 +126,10 @@ class OutputError(TreefolioError):
     """A result cannot be written."""
 
 
+class NoRoom(OutputError):  # noqa: N818 - named for what has happened
+    """The disk is full, or the system allows no more to be written; later there may be room."""
+
+
 class JobError(TreefolioError):
     """A job cannot be what it is asked to be."""
 
@@ -194,11 +199,13 @@ def short_path(path: str) -> str:
     return " > ".join([*head, *(["…"] if rest else []), *reversed(tail)])
 
 
-def did_you_mean(word: str, known: Iterable[str]) -> str | None:
-    """A sentence that offers the nearest known words, or None when nothing is near."""
-    known = list(known)
-    by_folded = {name.casefold(): name for name in known}
-    near = difflib.get_close_matches(word.casefold(), by_folded, n=3, cutoff=0.6)
+def did_you_mean(word: str, known: Iterable[str], *, prefix: str = "") -> str | None:
+    """A sentence that offers the nearest known words, or None when nothing is near.
+
+    prefix: with which all of them begin, so that it makes none of them near.
+    """
+    by_folded = {name.removeprefix(prefix).casefold(): name for name in known}
+    near = difflib.get_close_matches(word.removeprefix(prefix).casefold(), by_folded, n=3, cutoff=0.6)
     return _offer([by_folded[name] for name in near])
 
 

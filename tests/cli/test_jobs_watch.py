@@ -1,12 +1,20 @@
-"""What `jobs watch` says of a job's progress, in a line."""
+"""What `jobs watch` says of a job's progress, in a line; and how patient it is with a service."""
 
 from __future__ import annotations
 
+import socket
+import time
 from typing import Any
+from urllib.parse import urlsplit
+from uuid import uuid4
 
+import httpx
 import pytest
 
+from cli_samples import Program
+from service_samples import Served
 from treefolio.cli.jobs.watch import said
+from treefolio.client import Client, ServiceError
 from treefolio.service.models import Hand, Progress
 
 EXAMPLE: dict[str, Any] = Progress.model_config["json_schema_extra"]["example"]  # type: ignore[index, assignment, call-overload]
@@ -72,3 +80,53 @@ def test_the_example_is_one() -> None:
     """Of a shape's description every field is there."""
     assert set(EXAMPLE) == set(Progress.model_fields)
     assert set(HAND) == set(Hand.model_fields)
+
+
+@pytest.mark.parametrize(
+    "verb", [("list",), ("watch", str(uuid4())), ("pause", "abcd")], ids=lambda verb: verb[0]
+)
+def test_where_nobody_listens(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, verb: tuple[str, ...]
+) -> None:
+    """Is said at the first try."""
+    monkeypatch.setattr(time, "sleep", lambda _: pytest.fail("it is asked again"))
+    called = Program(capsys)("jobs", *verb, "--url", f"http://127.0.0.1:{refusing()}")
+    assert (called.status, called.err.count("no service answers")) == (1, 1)
+
+
+def test_a_service_that_answered_before(served: Served) -> None:
+    """Is asked again when nobody listens: it is starting again. Libraries wait for one that starts, too."""
+    good = urlsplit(served.url).port
+    ways = Ways([good, refusing(), good])
+    with Client(served.url, hasty=True, transport=ways) as client:
+        client.health()
+        client.health()
+    assert ways.ports == []
+    ways = Ways([good, refusing(), good])
+    with Client(served.url, hasty=True, transport=ways) as client:
+        client.health()
+        with pytest.raises(ServiceError) as caught:
+            next(client.watch(uuid4()))
+    assert (caught.value.code, ways.ports) == ("not_found", [])
+    ways = Ways([refusing(), good])
+    with Client(served.url, transport=ways) as client:
+        client.health()
+    assert ways.ports == []
+
+
+class Ways(httpx.HTTPTransport):
+    """The way to this machine, at each try to the next one of these ports."""
+
+    def __init__(self, ports: list[int | None]) -> None:
+        super().__init__()
+        self.ports = ports
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        request.url = request.url.copy_with(port=self.ports.pop(0))
+        return super().handle_request(request)
+
+
+def refusing() -> int:
+    """A port on which nobody listens."""
+    with socket.create_server(("127.0.0.1", 0)) as there:
+        return there.getsockname()[1]

@@ -14,6 +14,7 @@ from cli_samples import Called, Program, done, write_prices, write_strategy
 from service_samples import Served
 from treefolio.cli import offered
 from treefolio.client import ServiceError
+from treefolio.errors import MissingPrices
 
 SWEEP = ("--vary", "hot=60:80:5", "--vary", "c1.window=5,10")
 LONG = ("--vary", "hot=1:98.9:0.1", "--vary", "c1.window=2:60:1", "--vary", "c2.right_window=5:60:1")
@@ -122,6 +123,30 @@ def test_a_hint_of_the_service(hint: str | None, said: str | None) -> None:
     assert offered.hint_of(ServiceError("no", code="x", hint=hint)) == said
 
 
+@pytest.mark.parametrize(
+    ("code", "path", "said"),
+    [
+        ("conflict", "body.name", None),
+        ("no_snapshot", "asked.snapshot", None),
+        ("invalid", "body", None),
+        ("invalid", "body.folder", "folder"),
+        ("list", "text, line 1, column 3", "text, line 1, column 3"),
+        ("strategy", "root", "root"),
+        ("conflict", None, None),
+    ],
+)
+def test_the_place_of_an_error(code: str, path: str | None, said: str | None) -> None:
+    """Is not said where it is but a field of the request that the message speaks of."""
+    assert offered.place_of(ServiceError("no", code=code, path=path)) == said
+
+
+def test_a_place_that_the_message_has() -> None:
+    """Is not said twice."""
+    error = MissingPrices("no prices:\n  SHV: used at root > then", path="root > then")
+    assert offered.place_of(error) is None
+    assert offered.place_of(MissingPrices("no prices", path="root > then")) == "root > then"
+
+
 def test_what_is_not_there(program: Program, served: Served, strategy: Path) -> None:
     """Is said with the verb that lists what is."""
     named = ("--url", served.url)
@@ -158,6 +183,19 @@ def test_jobs_that_have_ended(
     ):
         called = program("jobs", *asked, *named)
         assert (called.status, said in hint(called)) == (status, True), called.err
+
+
+def test_a_job_that_rests(
+    program: Program, served: Served, strategy: Path, prices: Path, tmp_path: Path
+) -> None:
+    """Has no files yet; its rows can be looked at."""
+    named = ("--url", served.url)
+    submitted = program("jobs", "submit", "sweep", strategy, *LONG, "--prices", prices, *named)
+    job = done(submitted).out.splitlines()[-1]
+    done(program("jobs", "pause", job, *named))
+    called = program("jobs", "export", job, "--out", tmp_path / "new", *named)
+    assert f"`treefolio jobs --url {served.url} rows ID` shows its rows so far." == hint(called)
+    done(program("jobs", "cancel", job, *named))
 
 
 @pytest.mark.parametrize(

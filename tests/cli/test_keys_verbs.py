@@ -65,7 +65,7 @@ def test_set_listed_removed(program: Piped, client: Client) -> None:
     said += done(program.given(f"{KEY}\n".encode(), "keys", "set", "massive")).out
     assert said.endswith("The keys at massive are kept.\n")
     said += (listed := done(program("keys", "list")).out)
-    alpaca, massive = (str(each.changed_at.astimezone())[:16] for each in client.keys.all())
+    alpaca, massive = (f"{each.changed_at.astimezone():%Y-%m-%d %H:%M %Z}" for each in client.keys.all())
     assert [re.split(r"\s{3,}", line.strip()) for line in listed.splitlines() if ":" in line] == [
         ["alpaca", "WXYZ", "live", alpaca],
         ["massive", massive],

@@ -46,7 +46,7 @@ def test_versions(program: Program, client: Client, kept: Strategy) -> None:
     newest, first = client.strategies.versions(kept.id).versions
     found = done(program("strategies", "versions", "Calm or not")).out
     lines = [re.split(r"\s{3,}", line.strip()) for line in found.splitlines() if "-" in line]
-    moments = [str(each.made_at.astimezone())[:16] for each in (newest, first)]
+    moments = [f"{each.made_at.astimezone():%Y-%m-%d %H:%M %Z}" for each in (newest, first)]
     assert lines == [
         ["2", moments[0], "1", newest.hash[:12], "BIL, GLD, IEF, QQQ, SPY and 3 more", "more of them"],
         ["1", moments[1], first.hash[:12], "BIL, SPY"],

@@ -16,18 +16,19 @@ from sqlalchemy import text
 
 from treefolio.errors import NoSuchJob, OverLimit, Refused
 from treefolio.jobs import requests
-from treefolio.jobs.agenda import PURGE, WARM, Days, Timing, key_of, latest_at, next_at
+from treefolio.jobs.agenda import PURGE, WARM, Days, Timing, latest_at, next_at
 from treefolio.jobs.ledger.agenda import Agenda
 from treefolio.jobs.ledger.records import HOUSE, Schedule
 from treefolio.jobs.ledger.store import Store
 from treefolio.jobs.requests import Asked, Fetch, PurgeRequest, RunRequest
-from treefolio.jobs.states import ENDED, State
+from treefolio.jobs.states import ENDED, Event, State
 from treefolio.market import calendar
 from treefolio.market.clock import NEW_YORK, close_of
 
 UTC = dt.UTC
 HOUR = dt.timedelta(hours=1)
 DAY = dt.timedelta(days=1)
+MOMENT = dt.timedelta(seconds=1)
 MOMENTS = st.integers(
     int(dt.datetime(1990, 1, 1, tzinfo=UTC).timestamp()),
     int(dt.datetime(2049, 12, 1, tzinfo=UTC).timestamp()),
@@ -115,7 +116,7 @@ def test_it_is_the_first_one(timing: Timing, after: dt.datetime) -> None:
 @example(NIGHT, new_york(2026, 3, 5, 1).astimezone(UTC))
 @example(TWICE, new_york(2026, 10, 29, 1).astimezone(UTC))
 def test_once_for_each_day(timing: Timing, after: dt.datetime) -> None:
-    """One after the other, they are its days, each once; and each has a key of its own."""
+    """One after the other, they are its days, each once."""
     moments = []
     for _ in range(8):
         found = next_at(timing, after)
@@ -126,7 +127,6 @@ def test_once_for_each_day(timing: Timing, after: dt.datetime) -> None:
         assert days == [days[0] + k * DAY for k in range(8)]
     else:
         assert days == calendar.sessions(days[0], days[-1]).tolist()
-    assert len({key_of("x", moment) for moment in moments}) == len(moments)
 
 
 @given(TIMINGS, MOMENTS, st.integers(0, 20 * 24))
@@ -186,11 +186,11 @@ def test_a_schedule_fires_once(store: Store, agenda: Agenda) -> None:
     assert agenda.fire() == 1
     assert agenda.fire() == 0
     found = agenda.get(OWNER, schedule.id)
-    assert (found.last_at, found.last_reason) == (due, None)
+    assert found.next_at is not None
+    assert (found.last_at, found.last_reason) == (latest_at(AT_1830, due, found.next_at - MOMENT), None)
     assert found.next_at == schedule.next_at
     (job,) = store.list(OWNER)
     assert found.last_job == job.id
-    assert job.key == key_of(schedule.id, due)
     assert requests.from_json(store.order(OWNER, job.id).request) == nightly()
 
 
@@ -231,17 +231,38 @@ def test_what_was_missed_is_made_up_for_once(store: Store, agenda: Agenda) -> No
     assert found.last_at <= now < found.next_at
 
 
-def test_the_same_moment_is_the_same_job(store: Store, agenda: Agenda) -> None:
-    """If a time came twice, by whatever clock, its key would know the job."""
+def test_a_moment_that_fired_while_the_clock_was_ahead(store: Store, agenda: Agenda) -> None:
+    """When its time comes it is another job, and the clock of then is forgotten."""
     schedule = made(agenda)
     due = come_due(store, schedule)
     assert agenda.fire() == 1
     first = agenda.get(OWNER, schedule.id).last_job
     with store.engine.begin() as connection:
-        connection.execute(text("update schedules set next_at = :due"), {"due": due})
+        ahead = "update schedules set next_at = :due, last_at = now() + interval '10 days'"
+        connection.execute(text(ahead), {"due": due})
     assert agenda.fire() == 1
-    assert agenda.get(OWNER, schedule.id).last_job == first
-    assert store.count(OWNER) == 1
+    found = agenda.get(OWNER, schedule.id)
+    assert found.last_job != first
+    assert found.next_at is not None
+    assert found.last_at == latest_at(AT_1830, due, found.next_at - MOMENT)
+    assert store.count(OWNER) == 2
+
+
+def test_a_clock_that_is_put_back_a_little(store: Store, agenda: Agenda) -> None:
+    """What fired some minutes early has fired; after more than an hour it fires again at its time."""
+    with store.engine.connect() as connection:
+        now = connection.execute(text("select now()")).scalar_one()
+    for early in (HOUR / 2, 2 * HOUR):
+        at = (now + early).astimezone(NEW_YORK).time()
+        schedule = made(agenda, f"{early}", Timing(at=at, days=Days.DAILY))
+        moment = schedule.next_at
+        assert moment is not None
+        with store.engine.begin() as connection:
+            fired = "set last_at = next_at, next_at = next_at + interval '24 hours'"
+            connection.execute(text(f"update schedules {fired} where id = :id"), {"id": schedule.id})
+        assert agenda.fire() == 0
+        again = moment if moment - now > HOUR else moment + DAY
+        assert agenda.get(OWNER, schedule.id).next_at == again
 
 
 def test_a_schedule_that_rests(store: Store, agenda: Agenda) -> None:
@@ -356,12 +377,13 @@ def names(agenda: Agenda) -> dict[str, UUID]:
 
 
 def test_the_services_own(store: Store, agenda: Agenda) -> None:
-    """Purging is always there, warming where there is a vendor; a start changes only what changed."""
+    """Tidying is always there, purging unless that is switched off, warming where there is a vendor, too; a
+    start changes only what changed."""
     agenda.keep_house(None)
-    assert set(names(agenda)) == {"purge"}
+    assert set(names(agenda)) == {"tidy", "purge"}
     agenda.keep_house("alpaca")
     before = names(agenda)
-    assert set(before) == {"purge", "warm"}
+    assert set(before) == {"tidy", "purge", "warm"}
     agenda.keep_house("alpaca")
     assert names(agenda) == before
     agenda.keep_house("massive")
@@ -370,7 +392,26 @@ def test_the_services_own(store: Store, agenda: Agenda) -> None:
     assert after["warm"] != before["warm"]
     agenda.settings = store.settings.model_copy(update={"house_schedules": False})
     agenda.keep_house("massive")
-    assert names(agenda) == {}
+    assert names(agenda) == {"tidy": before["tidy"]}
+
+
+def test_what_is_kept_no_longer(store: Store, agenda: Agenda, snapshot: str) -> None:
+    """Is removed though the other schedules are switched off; no job is submitted for it."""
+    agenda.settings = store.settings.model_copy(update={"house_schedules": False, "keep_days": 30})
+    agenda.keep_house("alpaca")
+    (tidy,) = agenda.list(HOUSE)
+    asked = RunRequest(strategy="tree: [SPY]\n", asked=Asked(snapshot=snapshot))
+    old, young = (store.submit(OWNER, asked).id for _ in range(2))
+    for job in (old, young):
+        store.ask(OWNER, job, Event.CANCEL)
+    with store.engine.begin() as connection:
+        aging = "update jobs set finished_at = now() - interval '31 days' where id = :id"
+        connection.execute(text(aging), {"id": old})
+    come_due(store, tidy)
+    assert agenda.fire() == 1
+    assert [each.id for each in store.list(OWNER)] == [young]
+    (fired,) = agenda.list(HOUSE)
+    assert (fired.last_job, fired.last_reason, store.list(HOUSE)) == (None, None, [])
 
 
 def test_the_services_own_has_the_time_of_this_version(agenda: Agenda) -> None:
@@ -379,7 +420,11 @@ def test_the_services_own_has_the_time_of_this_version(agenda: Agenda) -> None:
     (warm,) = (each for each in agenda.list(HOUSE) if each.name == "warm")
     agenda.change(HOUSE, warm.id, "warm", Timing(at=dt.time(19)))
     agenda.keep_house("alpaca")
-    assert {each.name: each.at for each in agenda.list(HOUSE)} == {"purge": PURGE.at, "warm": WARM.at}
+    assert {each.name: each.at for each in agenda.list(HOUSE)} == {
+        "tidy": PURGE.at,
+        "purge": PURGE.at,
+        "warm": WARM.at,
+    }
 
 
 def test_two_services_that_begin_at_once(agenda: Agenda) -> None:
@@ -401,13 +446,13 @@ def test_two_services_that_begin_at_once(agenda: Agenda) -> None:
     for thread in threads:
         thread.join()
     assert faults == []
-    assert set(names(agenda)) == {"purge", "warm"}
+    assert set(names(agenda)) == {"tidy", "purge", "warm"}
 
 
 def test_a_purge_on_a_worker(store: Store, agenda: Agenda, tmp_path: Path) -> None:
     """Workers look by themselves: what is due is submitted and done."""
     agenda.keep_house(None)
-    (schedule,) = agenda.list(HOUSE)
+    (schedule,) = (each for each in agenda.list(HOUSE) if each.name == "purge")
     assert requests.from_json(schedule.request) == PurgeRequest()
     mine = made(agenda)
     come_due(store, schedule)

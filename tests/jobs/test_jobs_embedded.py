@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
+import re
 import signal
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
+import psutil
 import psycopg
 import pytest
 from jobs_cases import until
@@ -108,3 +112,73 @@ def test_which_database(tmp_path: Path) -> None:
     found = embedded.wait_until_running(tmp_path / embedded.FOLDER)
     assert embedded.database_url(JobSettings(home=tmp_path, database_url=None)) == found
     process.communicate()
+
+
+STRANGE = {
+    "damaged": (lambda folder: written(folder / "PG_VERSION", "x"), "PG_VERSION says 'x'"),
+    "emptied": (lambda folder: written(folder / "PG_VERSION", ""), "PG_VERSION says ''"),
+    "of an older version": (lambda folder: written(folder / "PG_VERSION", "9.6\n"), "says '9.6'"),
+    "of something else": (lambda folder: written(folder / "notes.txt", "mine"), "something else"),
+    "a file": (lambda folder: written(folder, "mine"), "Not a directory"),
+}
+
+
+def written(path: Path, text: str) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text, encoding="utf-8")
+
+
+@pytest.mark.parametrize(("write", "part"), STRANGE.values(), ids=STRANGE)
+def test_a_folder_from_which_it_never_starts(
+    tmp_path: Path, write: Callable[[Path], None], part: str
+) -> None:
+    """Is seen without trying, said in one sentence with what to do, and left as it is."""
+    folder = tmp_path / "postgres"
+    write(folder)
+    before = sorted(tmp_path.rglob("*"))
+    process = keeper(folder)
+    assert process.wait(30) == embedded.CANNOT_START
+    process.communicate()
+    error = embedded.cannot_start(folder)
+    assert error.message.startswith(f"Postgres cannot start in {folder}: ")
+    assert part in error.message
+    assert "restore a backup" in str(error.hint)
+    assert sorted(tmp_path.rglob("*")) == [*before, tmp_path / "postgres.failed"]
+    with pytest.raises(DatabaseError, match=re.escape(part)):
+        embedded.wait_until_running(folder, gave_up=lambda: True)
+
+
+def test_data_from_which_it_does_not_start(tmp_path: Path) -> None:
+    """It is tried, then what Postgres itself says is said, without a traceback."""
+    folder = tmp_path / "postgres"
+    process = keeper(folder)
+    embedded.wait_until_running(folder)
+    process.communicate()
+    config = folder / "postgresql.conf"
+    with config.open("a", encoding="utf-8") as file:
+        file.write("nonsense = 1\n")
+    called = subprocess.run(embedded.command(folder), check=False, capture_output=True, stdin=subprocess.PIPE)
+    assert (called.returncode, called.stdout, called.stderr) == (embedded.CANNOT_START, b"", b"")
+    assert embedded.cannot_start(folder).message.endswith(f'file "{config}" contains errors')
+
+
+def test_what_a_killed_one_left_is_waited_for(tmp_path: Path) -> None:
+    """A connection that was at work goes on without its Postgres; nothing is given up meanwhile."""
+    folder = tmp_path / "postgres"
+    first = keeper(folder)
+    url = embedded.wait_until_running(folder)
+    found = embedded.postmaster(folder)
+    assert found is not None
+    with contextlib.closing(psycopg.connect(url)) as connection:
+        busy = psutil.Process(connection.info.backend_pid)
+        connection.pgconn.send_query(b"do $$ begin loop end loop; end $$")
+        found.kill()
+        first.communicate()
+        second = keeper(folder)
+        said = "pre-existing shared memory"
+        until(lambda: (folder / "log").read_text().count(said) > embedded.STARTS, "one try more than usual")
+        assert second.poll() is None
+        busy.kill()
+        assert embedded.wait_until_running(folder) == url
+    second.communicate()
+    assert second.returncode == 0

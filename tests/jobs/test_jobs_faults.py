@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import ast
 import datetime as dt
+import io
 import resource
 import subprocess
 import sys
@@ -16,6 +17,7 @@ from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 from uuid import UUID
 
+import polars as pl
 import pytest
 from cable import Cable
 from jobs_cases import (
@@ -31,11 +33,13 @@ from jobs_cases import (
 from sqlalchemy import text
 
 import treefolio.jobs
+from treefolio.jobs.chunks import Workshop
 from treefolio.jobs.ledger.bench import Bench
-from treefolio.jobs.ledger.records import Work
+from treefolio.jobs.ledger.records import ChunkState, Work
 from treefolio.jobs.ledger.store import Store
 from treefolio.jobs.requests import Asked, Fetch, SweepRequest
 from treefolio.jobs.states import Event, State
+from treefolio.jobs.worker import Worker
 from treefolio.sweep.warm import warm
 from treefolio.testing.redis import RedisServer
 from treefolio.testing.vendors.alpaca_wire import KEY, SECRET, AlpacaWire
@@ -118,6 +122,42 @@ def test_a_full_disk(store: Store, snapshot: str, tmp_path: Path) -> None:
     assert (found.state, found.reason) == (State.CANCELLED, None)
     assert files_of(store, job) == {}
     assert [each.name for each in (tmp_path / "home-0" / "work").iterdir()] == ["snapshots"]
+
+
+def test_files_that_can_never_be_made(store: Store, snapshot: str) -> None:
+    """What is wrong with more than the room is not waited for: the third try fails the job, and says why."""
+    store.settings = store.settings.model_copy(update={"chunk_pauses_s": (0.01,)})
+    bench = Bench(store.engine, store.settings)
+    worker = Worker(url_of(store), bench, Workshop(bench, store.settings), store.settings)
+    worker.number = bench.enter("tower", 1, "0")
+    job = store.submit(OWNER, sweep(snapshot)).id
+    worker.take(job, Work.PLAN, 0)
+    for number in range(store.progress(OWNER, job).chunks[ChunkState.WAITING]):
+        worker.take(job, Work.ROWS, number)
+    lacking_a_column(store, job)
+    for tries in range(1, store.settings.chunk_tries + 1):
+        assert store.get(OWNER, job).state is State.RUNNING
+        worker.take(job, Work.FINISH, 0)
+        assert (
+            asked(store, "select failures from chunks where job = :job and work = 'finish'", job=job) == tries
+        )
+    found = store.get(OWNER, job)
+    assert found.state is State.FAILED
+    assert "Another version began this sweep" in (found.reason or "")
+
+
+def lacking_a_column(store: Store, job: UUID) -> None:
+    """As if a version that knew less had made the job's rows."""
+    with store.engine.begin() as connection:
+        query = text("select number, content from parts where job = :job")
+        for number, content in connection.execute(query, {"job": job}).all():
+            frame = pl.read_parquet(bytes(content))
+            hidden = next(name for name in frame.columns if name.startswith("."))
+            written = io.BytesIO()
+            frame.drop(hidden).write_parquet(written)
+            values = {"job": job, "number": number, "content": written.getvalue()}
+            change = "update parts set content = :content where job = :job and number = :number"
+            connection.execute(text(change), values)
 
 
 # ---- the database

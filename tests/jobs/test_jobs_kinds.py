@@ -66,7 +66,7 @@ from treefolio.jobs.workshop.prices import Insisting
 from treefolio.market import calendar
 from treefolio.market.bars import no_bars
 from treefolio.market.cache.choice import open_cache
-from treefolio.market.settings import market_settings
+from treefolio.market.settings import MarketSettings
 from treefolio.market.sources.base import Delivered, Failed
 from treefolio.market.sources.made_up import MadeUp
 from treefolio.market.supply import SyntheticSupply
@@ -390,7 +390,7 @@ def test_warm_of_all_strategies(hands: Hands) -> None:
     job = hands.do(WarmRequest(source="synthetic"))
     found = hands.result(job.id, "warm.json")
     assert (found["tickers"], found["failed"]) == (3, {})
-    keys = {entry.key.ticker for entry in open_cache(market_settings()).entries()}
+    keys = {entry.key.ticker for entry in open_cache(MarketSettings()).entries()}
     assert keys == {"SPY", "BIL", "GLD"}
     assert hands.workshop.errands.tickers(HOUSE) == ["BIL", "GLD", "SPY", "TLT"]
 
@@ -541,7 +541,7 @@ def test_an_import_that_is_stopped_goes_on(store: Store, home: Path, tmp_path: P
     write_folder(tmp_path / "flat", NAMES, days)
     stop = threading.Event()
     errand = data.Errand(
-        settings=market_settings(),
+        settings=MarketSettings(),
         files=tmp_path / "flat",
         tickers=list,
         asked_at=dt.datetime.now(dt.UTC),
@@ -575,10 +575,10 @@ def test_import_of_a_vendor_s_bars(hands: Hands, alpaca: VendorServer) -> None:
 def test_purge(hands: Hands, alpaca: VendorServer) -> None:
     """Actions are forgotten, raw bars stay; it says when prices may change again."""
     hands.do(WarmRequest(source="alpaca", tickers=NAMES, start=FIRST))
-    before = {entry.key for entry in open_cache(market_settings()).entries()}
+    before = {entry.key for entry in open_cache(MarketSettings()).entries()}
     job = hands.do(PurgeRequest())
     found = hands.result(job.id, "purge.json")
-    after = {entry.key for entry in open_cache(market_settings()).entries()}
+    after = {entry.key for entry in open_cache(MarketSettings()).entries()}
     assert {key.part for key in before - after} == {"actions"}
     assert found["blocks"] == len(before - after) == 3
     assert dt.datetime.fromisoformat(str(found["next"])) > dt.datetime.now(dt.UTC)

@@ -213,6 +213,7 @@ def test_combinations_of_a_job(store: Store, snapshot: str) -> None:
         store.submit(OWNER, sweep(snapshot))
     error = caught.value
     assert (error.limit, error.used, error.most) == ("combinations", ROWS, ROWS - 1)
+    assert "--sample N" in (error.hint or "")
     assert error.free_in_seconds is None
     assert store.count(OWNER) == 0
     bound(store, combinations=ROWS)

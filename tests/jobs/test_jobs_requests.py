@@ -123,6 +123,24 @@ _ASKED = {
 }
 
 
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"select": 5},
+        {"select": {"name": "x.csv"}},
+        {"scheme": "x"},
+        {"scheme": None},
+        {"asked": 5},
+        {"vary": 5},
+    ],
+)
+def test_a_field_of_another_type(wrong: dict[str, object]) -> None:
+    """It is refused where it is read, not where it is used."""
+    walk = WalkForwardRequest(strategy=STRATEGY, asked=FULL, scheme=Combinatorial(groups=6, test_groups=1))
+    with pytest.raises(UsageError, match="the request cannot be read"):
+        requests.from_json(requests.to_json(walk) | wrong)
+
+
 def test_what_is_kept_is_kept_in_this_form() -> None:
     """Databases and clients of earlier versions have such requests: pairs in order, numbers as given."""
     kept = {

@@ -41,6 +41,12 @@ def told(luck: Luck) -> dict[str, str]:
     return {each.title: each.grade for each in verdict.findings(luck, YEARS_5)}
 
 
+def test_what_the_deflated_ratio_is_measured_against():
+    """Stands beside it: it is not the best of independent trials."""
+    assert "that it is above 1.30" in verdict.headline(said(), 10_000, 10_000, 2)
+    assert "that it is above luck" in verdict.headline(said(sharpe_threshold=None), 10_000, 10_000, 2)
+
+
 def test_a_winner_without_a_fault_passes():
     found = verdict.findings(said(), YEARS_5)
     assert {each.grade for each in found} == {"good"}

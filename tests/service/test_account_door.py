@@ -149,6 +149,7 @@ def test_tokens(here: House, ann: Person) -> None:
     assert reads.get("/jobs").json()["jobs"] == []
     for ask in (lambda: reads.post("/jobs", {}), lambda: reads.delete(f"/jobs/{'0' * 32}")):
         assert said(ask()) == (403, "scope")
+        assert "/welcome" in ask().json()["hint"]
     assert writes.post("/jobs", {}).status_code == 422
     for path in ("/tokens", "/sessions", "/users", "/keys"):
         assert said(writes.get(path)) == (403, "in_person"), path

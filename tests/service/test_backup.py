@@ -109,18 +109,38 @@ def test_a_database_on_the_network(program: Program, tmp_path: Path, monkeypatch
         again = program("restore", tmp_path / "all.dump")
         assert (again.status, "is not empty" in again.err) == (1, True)
         monkeypatch.setenv("TREEFOLIO_DATABASE_URL", network.url("two", "guessed"))
-        for verb in ("backup", "restore"):
-            refused = program(verb, tmp_path / "all.dump")
+        for verb in (("backup", "--replace"), ("restore",)):
+            refused = program(*verb, tmp_path / "all.dump")
             assert (refused.status, "password authentication failed" in refused.err) == (1, True)
             assert not any(word in refused.err for word in (PASSWORD, ESCAPED, "guessed", "Traceback"))
     assert os.listdir(tmp_path) == ["all.dump"]
+
+
+def test_a_file_that_is_there(program: Program, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Is replaced by a whole one when that is said, and else left as it is."""
+    file = tmp_path / "all.dump"
+    file.write_text("of yesterday")
+    with PostgresServer() as server:
+        monkeypatch.setenv("TREEFOLIO_DATABASE_URL", server.url)
+        called = program("backup", file)
+        assert (called.status, called.err.splitlines()) == (
+            1,
+            [f"Error: {file} is there already", "Name another file, or add --replace."],
+        )
+        assert file.read_text() == "of yesterday"
+        assert program("backup", file, "--replace").status == 0
+        assert file.read_bytes().startswith(b"PGDMP")
+    assert os.listdir(tmp_path) == ["all.dump"]
+    kept = file.read_bytes()
+    assert program("backup", file, "--replace").status == 1
+    assert file.read_bytes() == kept
 
 
 def test_what_is_no_backup(program: Program, tmp_path: Path) -> None:
     """Is said, and leaves a database that is empty still: the right file can be restored next."""
     (tmp_path / "file").write_text("This is no backup.")
     for file, said in (
-        (tmp_path / "file", "pg_restore did not do it"),
+        (tmp_path / "file", "name one that `treefolio backup` wrote"),
         (tmp_path / "none", "there is no file"),
     ):
         called = program("restore", file, "--home", tmp_path / "home")
@@ -141,8 +161,9 @@ def test_half_a_backup(tmp_path: Path) -> None:
         settings = JobSettings(database_url=second)
         for part in (0.5, 0.9):
             half.write_bytes(content[: int(part * len(content))])
-            with pytest.raises(DatabaseError, match="pg_restore did not do it"):
+            with pytest.raises(DatabaseError, match="pg_restore did not do it") as caught:
                 restore(half, settings)
+            assert "copy the file again if it is not whole" in str(caught.value.hint)
         restore(whole, settings)
         with psycopg.connect(second) as connection:
             assert connection.execute("select name from users where id = 'ann'").fetchall() == [("Ann",)]

@@ -167,6 +167,17 @@ def test_keys_that_others_can_read(url: str) -> None:
     assert "no-key-at-all" not in str(found)
 
 
+def test_settings_that_are_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Which are meant, where that can be guessed."""
+    check = dict(examination.CHECKS)["settings"]
+    assert examination.finding("it", check).state == "ok"
+    monkeypatch.setenv("TREEFOLIO_LEASE", "5")
+    monkeypatch.setenv("TREEFOLIO_XYZZY", "5")
+    found = examination.finding("it", check)
+    assert found.state == "missing"
+    assert found.said.startswith("TREEFOLIO_LEASE is no setting. Did you mean TREEFOLIO_LEASE_S? TREEFOLIO_X")
+
+
 def test_too_few_files(monkeypatch: pytest.MonkeyPatch) -> None:
     """With what to write where."""
     monkeypatch.setattr(resource, "getrlimit", lambda _: (256, 4096))
@@ -177,8 +188,15 @@ def test_too_few_files(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_home_that_cannot_be_written(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """A file stands where the folder should; or the disk is nearly full."""
     (tmp_path / "file").write_text("")
-    assert found_in(tmp_path / "file").state == "missing"
+    for each in ("file", "file/home", 300 * "x", 300 * "x" + "/home"):
+        found = found_in(tmp_path / each)
+        assert (found.state, "cannot be written" in found.said) == ("missing", True)
     assert found_in(tmp_path).state == "ok"
+    assert "can be made" not in found_in(tmp_path).said
+    assert "not there yet and can be made" in found_in(tmp_path / "a" / "b").said
+    assert os.listdir(tmp_path) == ["file"]
+    long = {each.what: each.state for each in examine(tmp_path / (300 * "x"))}
+    assert (long["home folder"], long["database"]) == ("missing", "missing")
     monkeypatch.setattr(examination, "_ROOM", 10**18)
     found = found_in(tmp_path)
     remedy = "Make room. Name another folder with --home or TREEFOLIO_HOME."

@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 
 from cli_samples import Program
-from service_samples import Served
+from service_samples import Served, wait_for
 from treefolio.errors import UsageError
+from treefolio.jobs import embedded
 from treefolio.service.serving import Wish, listen, serve, workers_of
 
 
@@ -51,6 +52,40 @@ def test_a_folder_that_cannot_be(program: Program, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     called = program("serve", "--home", tmp_path / "file", "--port", "0")
     assert (called.status, "cannot write" in called.err) == (1, True)
+
+
+@pytest.mark.parametrize("verb", ["serve", "backup", "doctor"])
+def test_a_damaged_database(
+    program: Program, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, verb: str
+) -> None:
+    """Is said once, and nothing is tried again for ever."""
+    monkeypatch.delenv("TREEFOLIO_DATABASE_URL", raising=False)
+    folder = tmp_path / "home" / "postgres"
+    folder.mkdir(parents=True)
+    (folder / "PG_VERSION").write_text("x")
+    more = {"serve": ("--port", "0"), "backup": (tmp_path / "all.dump",), "doctor": ()}[verb]
+    called = program(verb, "--home", tmp_path / "home", *more)
+    assert called.status == 1
+    said = f"Postgres cannot start in {folder}: its file PG_VERSION says 'x'"
+    assert said in called.err + called.out
+    assert called.err.splitlines()[0].startswith("Error: ")
+    assert called.err.splitlines()[1:] == [embedded.RESTORE]
+
+
+def test_a_database_that_was_there(tmp_path: Path) -> None:
+    """The service goes on with one that ran before, as soon as it starts again, and says why it does not."""
+    with Served(tmp_path / "home", workers=0) as service:
+        folder = service.home / "postgres"
+        (folder / "PG_VERSION").rename(tmp_path / "kept")
+        found = embedded.postmaster(folder)
+        assert found is not None
+        found.kill()
+        wait_for(lambda: "Warning: Postgres cannot start in" in service.errors(), "the warning")
+        (tmp_path / "kept").rename(folder / "PG_VERSION")
+        with service.client() as client:
+            assert client.jobs().jobs == []
+        assert not (service.home / "postgres.failed").exists()
+        assert service.stop() == 0
 
 
 def test_a_database_that_is_not_there(

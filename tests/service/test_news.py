@@ -45,7 +45,7 @@ def store(url: str) -> Iterator[Store]:
 @pytest.fixture
 def job(store: Store) -> UUID:
     """A job in one piece that no worker takes."""
-    return store.submit(OWNER, WarmRequest(source="yahoo", tickers=["SPY"])).id
+    return store.submit(OWNER, WarmRequest(source="yahoo", tickers=("SPY",))).id
 
 
 @pytest.fixture
@@ -179,6 +179,23 @@ def test_nobody_is_told_what_was_before(
         assert isinstance(end.data, models.End)
         assert (last.data.job.state, end.data.state) == (State.CANCELLED, State.CANCELLED)
     assert len(measured) < sum(each.event == "progress" for heard in found for each in heard)
+
+
+def test_a_client_that_knows_more_than_happened(
+    url: str, store: Store, job: UUID, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The database was restored from a backup, say: it is told how far the job is, and the end."""
+    monkeypatch.setattr(telling, "_LOOK_SECONDS", 0.05)
+    monkeypatch.setattr(telling, "_MEASURED_SECONDS", 0.05)
+
+    async def listened() -> list[News]:
+        hearing = news(Bell(url, CHANNEL), Gauges(store).of(OWNER, job), 10**9, admitted)
+        first = await anext(hearing)
+        await asyncio.to_thread(store.ask, OWNER, job, Event.CANCEL)
+        return [first, *[each async for each in hearing]]
+
+    heard = asyncio.run(asyncio.wait_for(listened(), DEADLINE_SECONDS))
+    assert [each.event for each in heard] == ["progress", "progress", "end"]
 
 
 def test_a_long_past(url: str, store: Store, job: UUID, monkeypatch: pytest.MonkeyPatch) -> None:

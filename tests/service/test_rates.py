@@ -17,8 +17,8 @@ from treefolio.errors import UsageError
 from treefolio.service.callers import CALLER, THE_USER
 from treefolio.service.limits import COSTLY, Limits
 from treefolio.service.problems import Declined
-from treefolio.service.settings import RATES, ServiceSettings
-from treefolio.service.whence import proxies_of, site, whence
+from treefolio.service.settings import RATES, ServiceSettings, proxies_of
+from treefolio.service.whence import site, whence
 from treefolio.testing.clock import FakeClock
 from treefolio.testing.postgres import PostgresServer
 
@@ -172,10 +172,10 @@ def test_settings() -> None:
     """What is not given is as usual; what nobody knows is refused."""
     assert ServiceSettings(rates={"login": 2}).rates == {**RATES, "login": 2}
     for bad in ({"logins": 2}, {"login": 0}, {"login": -1}):
-        with pytest.raises(ValueError, match="rates"):
+        with pytest.raises(UsageError, match="TREEFOLIO_RATES"):
             ServiceSettings(rates=bad)
-    with pytest.raises(UsageError):
-        proxies_of("127.0.0.1, nowhere")
+    with pytest.raises(UsageError, match="TREEFOLIO_TRUSTED_PROXIES"):
+        ServiceSettings(trusted_proxies="127.0.0.1, nowhere")
 
 
 @pytest.mark.parametrize(

@@ -166,7 +166,9 @@ def test_the_life_of_a_schedule(client: Client, ann: httpx.Client, panel: Panel)
     assert client.schedules.get(made.id) == made
     other = client.schedules.make(job, at="06:00", name="daily", days=Days.DAILY, source="synthetic")
     assert [each.name for each in client.schedules.all()] == ["daily", "each night"]
-    refused(scheduled(ann, job, name="daily"), 409, "conflict")
+    said = refused(scheduled(ann, job, name="daily"), 409, "conflict")
+    assert "--name" in said["hint"]
+    assert "`treefolio jobs unschedule NAME`" in said["hint"]
     changed = client.schedules.change(made.id, name="late", at="23:59", days=Days.DAILY)
     assert (changed.name, changed.at, changed.days) == ("late", "23:59", "daily")
     refused(ann.put(f"/schedules/{made.id}", json={"name": "daily", "at": "23:59"}), 409, "conflict")

@@ -94,6 +94,17 @@ def test_what_ends_at_once_is_started_ever_more_slowly(supervisor: Supervisor, t
     assert pid(supervisor, "good") == good
 
 
+def test_what_is_given_up_is_not_started_again(supervisor: Supervisor, tmp_path: Path) -> None:
+    """Whoever wants it kept alive says so by the status with which it ended; it is forgotten."""
+    seen: list[int] = []
+    marks = tmp_path / "marks"
+    argv = [sys.executable, "-c", COUNTS, str(marks)]
+    given = Command(name="it", argv=argv, give_up=lambda status: bool(seen.append(status) or len(seen) == 2))
+    supervisor.call(lambda: supervisor.keep(given))
+    wait_for(lambda: len(seen) == 2 and "it" not in supervisor.kept, "the end")
+    assert (seen, marks.read_text()) == ([3, 3], "xx")
+
+
 def test_what_cannot_be_started_is_tried_again(
     supervisor: Supervisor,
     tmp_path: Path,

@@ -32,7 +32,8 @@ def test_a_sweep_says_what_luck_would_show(program: Program, asked: list[str | P
     assert said["trials"] == 41
     assert "the best of 41 independent trials without skill" in called.out
     assert f"Sharpe ratio of {said['expected_max_sharpe']:.2f}" in called.out
-    assert f"deflated Sharpe ratio: {100 * said['best']['dsr']:.1f} %" in called.out
+    assert f"trials that scatter as these do it is {said['sharpe_threshold']:.2f}." in called.out
+    assert f"truly above that: {100 * said['best']['dsr']:.1f} %" in called.out
     assert f"Probability of overfitting: {100 * said['pbo']:.1f} %." in called.out
     assert "sweeps of this strategy" not in called.out
     assert called.out.count("dsr") == called.out.count("plateau") == 1

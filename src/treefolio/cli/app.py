@@ -99,21 +99,23 @@ def _program(
     del version  # its callback has done what there is to do
 
 
+COMMAND = typer.main.get_command(app)
+
+
 def start(arguments: Sequence[str] | None = None) -> int:
     """The exit status of the command line with these arguments (of the process, when None)."""
     given = list(sys.argv[1:] if arguments is None else arguments)
-    command = typer.main.get_command(app)
     try:
         with log.lines():
             asked.begin()
             offered.begin()
-            found = command.main(given or ["--help"], prog_name="treefolio", standalone_mode=False)
+            found = COMMAND.main(given or ["--help"], prog_name="treefolio", standalone_mode=False)
         sys.stdout.flush()
     except BrokenPipeError:
         _forget_output()
         return fail.FAILED
     except (Exception, KeyboardInterrupt) as error:
-        return fail.tell(error, command, given)
+        return fail.tell(error, COMMAND, given)
     if found == fail.STOPPED:
         return fail.tell(KeyboardInterrupt())
     return found if given and isinstance(found, int) else (0 if given else fail.MISUSE)

@@ -34,6 +34,7 @@ def verb(
 ) -> int:
     """Validate a strategy, compare the two engines on it, and see that it looks at no future."""
     from treefolio.cli.findings import agreement, causality  # noqa: PLC0415 - heavy
+    from treefolio.sweep.constants import constants_note  # noqa: PLC0415 - heavy
 
     one_of(engine, ENGINES, "--engine")
     asked = ask(strategy, prices, period, trading, sets or [])
@@ -43,10 +44,11 @@ def verb(
     if engine == "both":
         found = [*agreement(result, backtest(asked, "reference")), *found]
     passed = all(finding.passed for finding in found)
+    alike = constants_note(result.strategy, {})
     if as_json:
-        print_json(facts(result, found) | {"passed": passed})
+        print_json(facts(result, found) | {"notes": [*result.notes, *alike], "passed": passed})
     else:
-        _print(result, found)
+        _print(result, found, alike)
     if not passed:
         return fail.say(
             "the check failed", "Please report it with the strategy, if it may be shown.", fail.FAILED
@@ -68,7 +70,7 @@ def facts(result: Result, found: list[Finding]) -> dict[str, object]:
     }
 
 
-def _print(result: Result, found: list[Finding]) -> None:
+def _print(result: Result, found: list[Finding], alike: tuple[str, ...]) -> None:
     run = result.run
     show.say(result.strategy.name, style="bold")
     if result.synthetic:
@@ -83,4 +85,4 @@ def _print(result: Result, found: list[Finding]) -> None:
             f"{'✓' if finding.passed else '✗'} {finding.name}: {finding.said}",
             style="" if finding.passed else "red",
         )
-    show.notes(result.notes)
+    show.notes((*result.notes, *alike))

@@ -51,6 +51,7 @@ def tell(error: BaseException, command: Any = None, given: Sequence[str] = ()) -
         return say("stopped", "What is complete is kept; run it again when you like.", STOPPED)
     if isinstance(error, TreefolioError):
         error.hint = offered.hint_of(error)
+        error.path = offered.place_of(error)
         remedy = next(text for kind, text in _REMEDIES if isinstance(error, kind))
         return say(str(error), None if error.hint else remedy, _status(error))
     if hasattr(error, "format_message"):  # of typer's parser, whose classes are private in some versions

@@ -12,21 +12,25 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from treefolio.settings import unusable
+
 LEVELS = ("debug", "info", "warning", "error")
 
 
 @contextmanager
 def lines() -> Iterator[None]:
-    """While it lasts, what Treefolio logs goes to standard error."""
+    """While it lasts, what Treefolio logs goes to standard error. Raises UsageError: the level is none."""
     wanted = os.environ.get("TREEFOLIO_LOG", "").casefold()
+    if wanted and wanted not in LEVELS:
+        raise unusable("TREEFOLIO_LOG", "there is no such level", "debug, info, warning or error.")
     handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(_structured() if wanted in LEVELS else _Plain())
+    handler.setFormatter(_structured() if wanted else _Plain())
     ours, others = logging.getLogger("treefolio"), logging.getLogger()
     before = ours.level, ours.propagate
     ours.addHandler(handler)
     ours.propagate = False
-    ours.setLevel(wanted.upper() if wanted in LEVELS else logging.WARNING)
-    if wanted in LEVELS:
+    ours.setLevel(wanted.upper() if wanted else logging.WARNING)
+    if wanted:
         others.addHandler(handler)  # what libraries warn of has the same form
     try:
         yield

@@ -34,9 +34,10 @@ def verb(
     """Serve jobs on this machine: requests, workers and the database, until it is stopped."""
 
     from treefolio.service.serving import Wish, serve, workers_of  # noqa: PLC0415 - heavy
-    from treefolio.service.settings import ServiceSettings  # noqa: PLC0415 - with the others
+    from treefolio.service.settings import ServiceSettings, heed_settings  # noqa: PLC0415 - with the others
     from treefolio.settings import home as usual  # noqa: PLC0415 - with the others
 
+    heed_settings()
     count = workers_of(str(os.cpu_count() or 1) if workers is None else workers)
     show.compile_kernels()
     where = (home or usual()).expanduser().absolute()

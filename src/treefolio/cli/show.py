@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import os
 import sys
 from collections.abc import Iterable, Mapping, Sequence
@@ -35,6 +36,8 @@ HEADLINE = (
     "costs",
 )
 """Metrics in a run's summary."""
+OF_WHAT = {"turnover": "Turnover a year, × mean value", "costs": "Costs in all, of the capital"}
+"""Labels of metrics of which their unit alone does not say what they are of."""
 BESIDE = ("sharpe", "dsr", "plateau", "annualized_return", "volatility", "max_drawdown", "calmar")
 """Metrics in a list of rows."""
 JUDGED = {"dsr": "probability", "plateau": "probability"}
@@ -144,7 +147,7 @@ def metrics(found: Mapping[str, float | None]) -> None:
     table.add_column()
     table.add_column(justify="right")
     for key in HEADLINE:
-        table.add_row(METRICS[key].label, number(key, found[key]))
+        table.add_row(OF_WHAT.get(key, METRICS[key].label), number(key, found[key]))
     out().print(table)
 
 
@@ -168,6 +171,11 @@ def _plain(value: object) -> str:
     if value is None:
         return "–"
     return f"{value:.6g}" if isinstance(value, float) else str(value)
+
+
+def when(moment: dt.datetime) -> str:
+    """A moment by the clock of this machine, with its zone."""
+    return moment.astimezone().strftime("%Y-%m-%d %H:%M %Z")
 
 
 def duration(seconds: float) -> str:

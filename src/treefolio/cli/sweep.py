@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 from collections.abc import Mapping
 from concurrent.futures import BrokenExecutor
 from contextlib import ExitStack
@@ -115,6 +116,17 @@ def threads_of(asked: int) -> int:
     return asked or os.cpu_count() or 1
 
 
+def _of_ours(specs: dict[str, str]) -> dict[str, str]:
+    """The specifications. Raises UsageError: one is the name of a list that a service keeps."""
+    for name, spec in specs.items():
+        if spec.startswith("@"):
+            raise UsageError(
+                f"--vary {name}={spec}: a service keeps such lists, for `treefolio jobs submit`",
+                hint=f"`treefolio lists show {shlex.quote(spec[1:])}` prints the values to write here.",
+            )
+    return specs
+
+
 def plan(
     path: Path,
     prices: Prices,
@@ -128,11 +140,12 @@ def plan(
     """The sweep that the flags ask for, ready to begin, and notes on it."""
     from treefolio.sweep.ask import answer, pairs, values  # noqa: PLC0415 - heavy
     from treefolio.sweep.assignments import open_selection  # noqa: PLC0415 - heavy
+    from treefolio.sweep.constants import constants_note  # noqa: PLC0415 - heavy
     from treefolio.sweep.many import plan_sweep  # noqa: PLC0415 - heavy
 
     asker = Asker(prices, period, trading)
     latest = day(latest_start, "--latest-start")
-    specs, fixed = pairs(vary, "--vary"), values(sets)
+    specs, fixed = _of_ours(pairs(vary, "--vary")), values(sets)
     tree = imported(path, period.empty).strategy
     note_import(tree)
     opened, space = open_selection(tree, specs, fixed, select)
@@ -149,7 +162,8 @@ def plan(
             wished=asker.wished,
         )
     assert asker.supplied is not None
-    return replace(planned, supplied=asker.supplied), (*asker.supplied.notes, *notes)
+    alike = constants_note(planned.prepared.strategy, planned.space.axes)
+    return replace(planned, supplied=asker.supplied), (*asker.supplied.notes, *notes, *alike)
 
 
 def announce(planned: Planned, threads: int, notes: tuple[str, ...], processes: bool = False) -> None:
@@ -269,9 +283,12 @@ def show_selection(said: Mapping[str, Any], sessions: int) -> None:
             f"{said['expected_max_sharpe']:.2f} on average; the best here has {best['sharpe']:.2f}."
         )
         overfit = _percent(said["pbo"]) + (f" ± {_percent(said['pbo_error'])}" if said["pbo_error"] else "")
-        show.say(
-            f"Its deflated Sharpe ratio: {_percent(best['dsr'])}. Probability of overfitting: {overfit}."
-        )
+        if best["dsr"] is not None:
+            show.say(
+                f"Of trials that scatter as these do it is {said['sharpe_threshold']:.2f}. The deflated "
+                f"Sharpe ratio, the probability that the best is truly above that: {_percent(best['dsr'])}."
+            )
+        show.say(f"Probability of overfitting: {overfit}.")
         show.say(verdict(findings(read_luck(said), sessions)))
     if said["lineage_sweeps"] is not None and said["lineage_trials"] > trials:
         show.say(

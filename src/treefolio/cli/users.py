@@ -146,7 +146,7 @@ def _base(url: str | None) -> str:
 
 def _say_link(found: Link, base: str) -> None:
     """Prints a link; it stands alone on the last line."""
-    until = found.expires_at.astimezone().strftime("%Y-%m-%d %H:%M")
+    until = show.when(found.expires_at)
     show.say(f"{found.user.name} sets a password with this link, once, until {until}:")
     show.say(found.url(base))
 

@@ -8,9 +8,11 @@ def verb() -> int:
     from treefolio.jobs.embedded import database_url  # noqa: PLC0415 - heavy
     from treefolio.jobs.settings import JobSettings  # noqa: PLC0415 - heavy
     from treefolio.jobs.worker import work  # noqa: PLC0415 - heavy
+    from treefolio.service.settings import heed_settings  # noqa: PLC0415 - with the others
     from treefolio.service.supervisor import end_with_parent  # noqa: PLC0415 - with the others
 
-    end_with_parent()
+    if not end_with_parent():  # `serve` has looked at them
+        heed_settings()
     settings = JobSettings()
     work(database_url(settings), settings)
     return 0

@@ -59,6 +59,7 @@ class Client:
 
     Args:
         patience: for so many seconds a service that does not answer is asked again.
+        hasty: where nobody listens, and nobody did before, that is said at once.
         transport: of httpx, for tests.
     """
 
@@ -68,9 +69,10 @@ class Client:
         *,
         token: str | None = None,
         patience: float = PATIENCE_SECONDS,
+        hasty: bool = False,
         transport: httpx.BaseTransport | None = None,
     ) -> None:
-        self.transport = Transport(url, token=token, patience=patience, transport=transport)
+        self.transport = Transport(url, token=token, patience=patience, hasty=hasty, transport=transport)
         self.strategies = StrategyGroup(self.transport)
         self.lists = ListGroup(self.transport)
         self.charts = Charts(self.transport)
@@ -180,6 +182,7 @@ class Client:
                                 return
             except (httpx.TransportError, Away) as error:
                 self.transport.require_secured(error)
+                self.transport.require_reached(error)
             lost = lost or time.monotonic()
             if time.monotonic() - lost > max(self.transport.patience, WATCHING_SECONDS):
                 raise self.transport.unreachable()

@@ -29,7 +29,7 @@ class ListGroup:
         return self.transport.get(ValueList, f"/lists/{which}")
 
     def find(self, name: str) -> ValueList:
-        """The list of this name, or of this id.
+        """The list of this name, or of this id or its beginning.
 
         Raises:
             UsageError: there is none.

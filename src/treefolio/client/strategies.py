@@ -94,7 +94,7 @@ class StrategyGroup:
         return self.transport.get(Strategy, f"/strategies/{strategy}")
 
     def find(self, name: str) -> Strategy:
-        """The one strategy of this name, or of this id.
+        """The one strategy of this name, or of this id or its beginning.
 
         Raises:
             UsageError: there is none, or there are several.
@@ -102,8 +102,8 @@ class StrategyGroup:
         return find(name, get=self.get, near=lambda: self._near(name), noun="strategy", group="strategies")
 
     def _near(self, name: str) -> Sequence[Strategy]:
-        """Those with this in their names; where there are none, some others."""
-        return [*self._searched(name)] or self.list(sort="name", limit=_PAGE).strategies
+        """Those with this in their names; where there are none, all others."""
+        return [*self._searched(name)] or [*self._searched("")]
 
     def _searched(self, words: str) -> Iterator[Strategy]:
         """All strategies with these words in their names."""

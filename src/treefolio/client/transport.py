@@ -67,6 +67,7 @@ class Transport:
         *,
         token: str | None = None,
         patience: float = PATIENCE_SECONDS,
+        hasty: bool = False,
         transport: httpx.BaseTransport | None = None,
     ) -> None:
         headers = {} if token is None else {"Authorization": f"Bearer {token}"}
@@ -75,6 +76,8 @@ class Transport:
         self.http = httpx.Client(base_url=url, headers=headers, timeout=timeout, transport=transport)
         self.url = url
         self.patience = patience
+        self.hasty = hasty
+        self.reached = False
 
     def close(self) -> None:
         """Gives its connections back."""
@@ -167,9 +170,11 @@ class Transport:
                 answer = once()
             except httpx.TransportError as error:
                 self.require_secured(error)
+                self.require_reached(error)
                 if late or not (repeat or isinstance(error, httpx.ConnectError)):
                     raise self.unreachable(error) from None
             else:
+                self.reached = True
                 if answer.is_success:
                     return answer
                 if late or answer.status_code not in _AWAY:
@@ -181,6 +186,7 @@ class Transport:
         """Name and data of the job's events. Raises ServiceError, httpx.TransportError, Away."""
         path = f"{API}/jobs/{job}/events"
         with self.http.stream("GET", path, timeout=httpx.Timeout(60.0, connect=5.0)) as answer:
+            self.reached = True
             if answer.status_code in _AWAY:
                 raise Away
             if not answer.is_success:
@@ -201,6 +207,12 @@ class Transport:
         """Nobody answers there."""
         why = f" ({error})" if error and str(error) else ""
         return ServiceError(f"no service answers at {self.url}{why}", code="unreachable", hint=_START_IT)
+
+    def require_reached(self, error: Exception) -> None:
+        """Nothing, unless nobody listens there and nobody did before, and that is not waited for: it is not
+        starting again. Raises ServiceError."""
+        if self.hasty and not self.reached and isinstance(error, httpx.ConnectError):
+            raise self.unreachable(error) from None
 
     def require_secured(self, error: Exception) -> None:
         """Nothing, unless it went wrong because whoever answers speaks no HTTPS, or cannot be trusted: asking

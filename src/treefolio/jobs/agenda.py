@@ -64,10 +64,5 @@ def latest_at(timing: Timing, due: dt.datetime, now: dt.datetime) -> dt.datetime
     return due
 
 
-def key_of(schedule: object, moment: dt.datetime) -> str:
-    """The key of the submission at this moment: whoever submits it, it is one job."""
-    return f"schedule:{schedule}:{moment.astimezone(NEW_YORK):%Y-%m-%dT%H:%M}"
-
-
 def _moment(day: dt.date, at: dt.time) -> dt.datetime:
     return dt.datetime.combine(day, at, NEW_YORK).astimezone(dt.UTC)

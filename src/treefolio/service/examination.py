@@ -29,9 +29,10 @@ from treefolio.jobs.keyring import Keyring
 from treefolio.jobs.ledger.database import engine_of
 from treefolio.jobs.settings import JobSettings
 from treefolio.market.cache.choice import open_cache
-from treefolio.market.settings import market_settings
+from treefolio.market.settings import MarketSettings
 from treefolio.service import examination_database
 from treefolio.service.findings import Finding, Missing, Noted, finding
+from treefolio.service.settings import TABLES, strangers
 from treefolio.settings import home
 
 _PACKAGES = ("numba", "numpy", "polars", "talib", "exchange_calendars", "procrastinate", "psycopg", "fastapi")
@@ -45,7 +46,12 @@ _ANOTHER = "Name another folder with --home or TREEFOLIO_HOME."
 
 
 def examine(folder: Path | None = None) -> list[Finding]:
-    """All findings: of the machine, of the home folder (the usual one for None), of its database."""
+    """All findings: of the machine, of the home folder (the usual one for None), of its database.
+
+    Raises UsageError: the value of a setting cannot be used.
+    """
+    for table in TABLES.values():
+        table()
     settings = JobSettings(home=folder or home())
     found = [finding(what, check) for what, check in CHECKS]
     found += [finding(what, partial(check, settings)) for what, check in HOME_CHECKS]
@@ -82,9 +88,9 @@ def _kernels() -> str:
 
 def _home(settings: JobSettings) -> str:
     there = folder = settings.home
-    while not there.exists():
-        there = there.parent
     try:
+        while not there.exists():
+            there = there.parent
         with tempfile.TemporaryFile(dir=there):
             pass
     except OSError as error:
@@ -92,14 +98,15 @@ def _home(settings: JobSettings) -> str:
     free = shutil.disk_usage(there).free
     if free < _ROOM:
         raise Missing(f"{folder} has {free / 1e9:.1f} GB left", f"Make room. {_ANOTHER}")
-    return f"{folder}, {free / 1e9:,.0f} GB left"
+    yet = "" if there == folder else "which is not there yet and can be made, "
+    return f"{folder}, {yet}{free / 1e9:,.0f} GB left"
 
 
 def _of_the_database(settings: JobSettings) -> list[Finding]:
     """What is in the database; of one that does not run, whether it can. Raises Missing, DatabaseError."""
     url = settings.database_url or embedded.running_url(settings.home / embedded.FOLDER)
     if url is None:
-        return [finding("database", _embedded_can_start)]
+        return [finding("database", partial(_embedded_can_start, settings.home / embedded.FOLDER))]
     engine = engine_of(readable(url), connections=1)
     try:
         with engine.connect() as connection:
@@ -113,8 +120,11 @@ def _of_the_database(settings: JobSettings) -> list[Finding]:
         engine.dispose()
 
 
-def _embedded_can_start() -> str:
-    """Whether there is an embedded one, tried in a folder of its own."""
+def _embedded_can_start(kept: Path) -> str:
+    """Whether there is an embedded one, tried in a folder of its own, and what is kept can be its data."""
+    why = embedded.flaw(kept)
+    if why is not None:
+        raise Missing(f"Postgres cannot start in {kept}: {why}", embedded.RESTORE)
     with tempfile.TemporaryDirectory(prefix="treefolio-doctor-") as folder:
         data = Path(folder) / embedded.FOLDER
         trial = subprocess.Popen(
@@ -136,7 +146,7 @@ def _embedded_can_start() -> str:
 
 
 def _cache(given: JobSettings) -> str:
-    settings = market_settings().model_copy(update={"home": given.home})
+    settings = MarketSettings().model_copy(update={"home": given.home})
     if settings.redis_url is None:
         return open_cache(settings).name
     server = redis.Redis.from_url(settings.redis_url, socket_connect_timeout=_REDIS_SECONDS)
@@ -174,6 +184,14 @@ def _secrets(settings: JobSettings) -> str:
     return f"in {keyring.place}"
 
 
+def _settings() -> str:
+    """Whether all variables that look like settings are some: others do nothing, and nobody would know."""
+    found = strangers(os.environ)
+    if found:
+        raise Missing(" ".join(found), "Correct the name, or leave it out; docs/settings.md lists all.")
+    return "all of the environment's are known, and can be used"
+
+
 def _keys() -> str:
     found = [name for name in _KEYS if os.environ.get(name)]
     if not found:
@@ -186,6 +204,7 @@ CHECKS: tuple[tuple[str, Callable[[], str]], ...] = (
     ("packages", _packages),
     ("kernels", _kernels),
     ("open files", _open_files),
+    ("settings", _settings),
     ("vendors' keys", _keys),
 )
 """What is looked at, and how."""

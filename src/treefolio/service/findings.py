@@ -32,7 +32,7 @@ class Noted(Exception):  # noqa: N818 - it is what was found
 
 
 def finding(what: str, check: Callable[[], str]) -> Finding:
-    """What a check returned, or raised: `Missing`, `Noted`, or an error with its hint."""
+    """What a check returned, or raised: `Missing`, `Noted`, an error with its hint, or one of a file."""
     try:
         return Finding(what=what, state="ok", said=check())
     except Noted as note:
@@ -41,3 +41,5 @@ def finding(what: str, check: Callable[[], str]) -> Finding:
         return Finding(what=what, state="missing", said=error.said, remedy=error.remedy)
     except TreefolioError as error:
         return Finding(what=what, state="missing", said=error.message, remedy=error.hint)
+    except OSError as error:
+        return Finding(what=what, state="missing", said=f"{error.filename}: {error.strerror}")

@@ -67,7 +67,7 @@ class Growing:
 
         Args:
             parts: all that there are, in the order of their rows.
-            read: see `Read`; it is asked for some at a time. What it raises leaves everything as it was.
+            read: see `Read`; it is asked for some at a time. What it raises leaves the rows as they were.
         """
         firsts = [each.first for each in self.pieces]
         new = [part for part in parts if not self._has(part, firsts)]

@@ -24,7 +24,8 @@ from starlette.requests import HTTPConnection
 from treefolio.service.callers import CALLER, By, Caller
 from treefolio.service.models import API
 from treefolio.service.problems import Declined
-from treefolio.service.whence import WHENCE, Network, site, whence
+from treefolio.service.settings import Network
+from treefolio.service.whence import WHENCE, site, whence
 
 MOST = 20_000
 LOGIN = "login"

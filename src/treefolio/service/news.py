@@ -132,22 +132,23 @@ async def news(bell: Bell, gauge: Gauge, after: int, admit: Admit) -> AsyncItera
         NoSuchJob: there is none of this owner, or none any more. Declined: the login or token has ended.
     """
     known: Progress | None = None
+    silent = False
     with bell.waiter(str(gauge.job)) as rung:
         while True:
             rung.clear()
             try:
                 await admit()
                 found = await run_sync(gauge.milestones, after)
-                if found:
-                    known = None  # it was measured before these
-                progress = known or await gauge.progress(time.monotonic(), at_once=_pressing(found))
+                progress = known
+                if progress is None or found or silent:  # it was measured before these, or long ago
+                    progress = await gauge.progress(time.monotonic(), at_once=_pressing(found))
             except DatabaseError:
                 await asyncio.sleep(_AWAY_SECONDS)
                 continue
             for each in found:
                 after = each.id
                 yield News(event=each.kind, id=each.id, data=Event.model_validate(each, from_attributes=True))
-            if known is None:
+            if found or known is None or progress.job != known.job:
                 yield News(event="progress", id=None, data=progress)
             known = progress
             if progress.job.ended and not found:
@@ -158,8 +159,9 @@ async def news(bell: Bell, gauge: Gauge, after: int, admit: Admit) -> AsyncItera
             await asyncio.sleep(_APART_SECONDS)
             try:
                 await asyncio.wait_for(rung.wait(), _LOOK_SECONDS)
+                silent = False
             except TimeoutError:
-                continue
+                silent = True  # there may be no milestone to wait for: the client named one that is not known
 
 
 def _pressing(found: Sequence[Milestone]) -> bool:

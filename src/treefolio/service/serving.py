@@ -158,6 +158,7 @@ class Serving:
         self.wish = wish
         self.listening = listening
         self.ready = ready
+        self.folder = wish.home / embedded.FOLDER
         self.settings = JobSettings(home=wish.home)
         self.supervisor = Supervisor(tick=self.follow if wish.workers is None else None)
         self.store: Store | None = None
@@ -183,8 +184,14 @@ class Serving:
         supervisor = self.supervisor
         with on_signals(supervisor.stop):
             if self.settings.database_url is None:
-                argv = embedded.command(self.wish.home / embedded.FOLDER)
-                supervisor.keep(Command(name=_DATABASE, argv=argv, grace_seconds=_GRACE_SECONDS[_DATABASE]))
+                supervisor.keep(
+                    Command(
+                        name=_DATABASE,
+                        argv=embedded.command(self.folder),
+                        grace_seconds=_GRACE_SECONDS[_DATABASE],
+                        give_up=self.lost_database,
+                    )
+                )
             threading.Thread(target=self.open, name="open", daemon=True).start()
             try:
                 supervisor.run()
@@ -194,17 +201,31 @@ class Serving:
         if self.failure is not None:
             raise self.failure
 
+    def lost_database(self, status: int) -> bool:
+        """Ends the service when the embedded database cannot start; one that did so before may again."""
+        if status != embedded.CANNOT_START:
+            return False
+        error = embedded.cannot_start(self.folder)
+        if self.store is not None:
+            log.warning("%s", error.message, extra={"action": "database.failed"})
+            return False
+        self.failure = error
+        self.supervisor.stop()
+        return True
+
     def open(self) -> None:
         """Waits for the database, then has everything else started."""
         try:
             from treefolio.jobs.ledger.store import open_store  # noqa: PLC0415 - heavy; the database starts
             from treefolio.service.entering import enter  # noqa: PLC0415 - with the other
 
-            url = self.settings.database_url or embedded.wait_until_running(self.wish.home / embedded.FOLDER)
+            url = self.settings.database_url or embedded.wait_until_running(
+                self.folder, gave_up=lambda: self.failure is not None
+            )
             enter(url, self.settings).close()
             self.store = open_store(readable(url), self.settings, patience_s=_ASK_SECONDS)
         except Exception as error:  # `run` raises it, on the thread that everybody waits for
-            self.failure = error
+            self.failure = self.failure or error
             self.supervisor.stop()
             return
         self.env = {f"{PREFIX}HOME": str(self.wish.home), f"{PREFIX}DATABASE_URL": url}

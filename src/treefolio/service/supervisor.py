@@ -40,6 +40,7 @@ class Command:
         env: beside this process's own.
         descriptors: open files that it gets.
         grace_seconds: what it may take to end.
+        give_up: is told the status with which it ended, and says whether it shall not be started again.
     """
 
     name: str
@@ -47,6 +48,7 @@ class Command:
     env: Mapping[str, str] = field(default_factory=dict)
     descriptors: tuple[int, ...] = ()
     grace_seconds: float = 10.0
+    give_up: Callable[[int], bool] = lambda _: False
 
 
 @dataclass(slots=True, kw_only=True)
@@ -171,7 +173,7 @@ class Supervisor:
         status = kept.process.returncode
         _close(kept.process)
         kept.process = None
-        if not kept.wanted:
+        if not kept.wanted or kept.command.give_up(status):
             del self.kept[kept.command.name]
             return
         self._again(kept, f"ended, {_how(status)}", status)
@@ -206,13 +208,13 @@ def _close(process: subprocess.Popen[bytes]) -> None:
         process.stdin.close()
 
 
-def end_with_parent() -> None:
-    """Sends this process SIGTERM when the one that supervises it is gone; nothing when there is none.
+def end_with_parent() -> bool:
+    """Sends this process SIGTERM when the one that supervises it is gone; False when there is none.
 
     Ctrl-C, which reaches the whole group, is left to that one.
     """
     if not os.environ.get(SUPERVISED):
-        return
+        return False
     signal.signal(signal.SIGINT, signal.SIG_IGN)
 
     def attend() -> None:
@@ -222,6 +224,7 @@ def end_with_parent() -> None:
         os.kill(os.getpid(), signal.SIGTERM)
 
     threading.Thread(target=attend, name="parent", daemon=True).start()
+    return True
 
 
 @contextlib.contextmanager

@@ -13,12 +13,11 @@ from typing import Annotated
 from fastapi import Depends
 from starlette.requests import HTTPConnection
 
-from treefolio.errors import UsageError
 from treefolio.service.callers import CALLER, Caller
+from treefolio.service.settings import Network
 
 WHENCE = "whence"
 """Where `limits.counting` puts it in the scope of a request."""
-Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 _SITE = 64
 """Bits of an IPv6 address that one customer of a provider has alone: limits count by these."""
 _UNKNOWN = "unknown"
@@ -35,17 +34,6 @@ class Whence:
 
 OPERATOR = Whence(who=None, address="", request_id="")
 """Whoever runs the service, on its machine: asks the database itself, and is none of the users."""
-
-
-def proxies_of(text: str) -> tuple[Network, ...]:
-    """The addresses and networks in a setting. Raises UsageError."""
-    try:
-        return tuple(ipaddress.ip_network(each.strip()) for each in text.split(",") if each.strip())
-    except ValueError as error:
-        raise UsageError(
-            f"TREEFOLIO_TRUSTED_PROXIES cannot be used: {error}",
-            hint="Write addresses or networks with commas between, such as 127.0.0.1, 10.0.0.0/8.",
-        ) from None
 
 
 def whence(connection: HTTPConnection, proxies: tuple[Network, ...]) -> Whence:

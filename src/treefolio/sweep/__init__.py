@@ -10,6 +10,7 @@
 * ``holdout``     keeps the end out of everything; ``reveal`` looks at it; ``lengths``: ``3y``, ``126d``
 * ``robustness``  what one strategy's result hangs on
 * ``compare``     several curves side by side; ``entrants`` are what is compared
+* ``constants``   comparisons that come out the same on every session
 * ``imports``     the day on which a strategy was first seen
 * ``warm``        compiles the kernels
 """

@@ -10,6 +10,7 @@ The verbs of the command line and the functions of `treefolio` share it:
 from __future__ import annotations
 
 import datetime as dt
+import shlex
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -55,12 +56,22 @@ def load(source: Strategy | Import | str | Path) -> Import:
         return Import(strategy=source, format="native")
     path = Path(source)
     if not path.exists():
-        nothing = f"{path.parent.absolute()} has nothing like it: name the strategy's file."
-        hint = did_you_mean_file(path) or nothing
-        raise FormatError("there is no such file", source=str(path), hint=hint)
+        raise FormatError("there is no such file", source=str(path), hint=_instead(path))
     if path.is_dir():
         raise FormatError("is a folder", source=str(path), hint="Name the strategy's file.")
     return read(path)
+
+
+def _instead(path: Path) -> str:
+    """What to name where there is no such file."""
+    if str(path).startswith("@"):
+        name = shlex.quote(str(path)[1:])
+        return (
+            "@NAME is a strategy that a service keeps, for `treefolio jobs submit`; here, write it to a file "
+            f"first: `treefolio strategies get {name} -o FILE`."
+        )
+    nothing = f"{path.parent.absolute()} has nothing like it: name the strategy's file."
+    return did_you_mean_file(path) or nothing
 
 
 def bound(path: Path) -> Strategy:

@@ -12,6 +12,27 @@ from pathlib import Path
 from treefolio.errors import OutputError
 from treefolio.sweep import files, rows, selection
 
+_WORDS: Mapping[str, str] = {
+    "holdout": "--holdout",
+    "metrics": "metrics",
+    "prices": "prices",
+    "sessions": "sessions",
+    "space": "--vary, --space or --sample",
+    "start_set_by": "--start",
+    "strategy": "strategy",
+    "variables": "--set",
+    "versions": "versions",
+}
+"""What has no flag of its name, or too long a value to be shown."""
+_FOLLOWS: Mapping[str, tuple[str, ...]] = {
+    "end": ("holdout",),
+    "prices": ("benchmark", "end", "holdout", "missing", "space", "strategy"),
+    "sessions": ("end", "prices", "start", "strategy"),
+    "start": ("latest_start", "space", "strategy", "variables"),
+    "start_set_by": ("latest_start", "missing", "prices", "space", "start", "strategy", "variables"),
+}
+"""What of these may have changed a key of the manifest."""
+
 
 @contextmanager
 def folder_of(out: Path | None) -> Iterator[Path]:
@@ -87,4 +108,23 @@ def _read_manifest(path: Path) -> Mapping[str, object]:
 
 
 def _differences(before: Mapping[str, object], now: Mapping[str, object]) -> list[str]:
-    return sorted(key for key in before.keys() | now.keys() if before.get(key) != now.get(key))
+    """What differs, as the flags that say it; without what is but a consequence."""
+    keys = _differing(before, now)
+    own = [key for key in keys if keys.isdisjoint(_FOLLOWS.get(key, ()))]
+    return [word for key in sorted(own) for word in _words(key, before.get(key), now.get(key))]
+
+
+def _differing(before: Mapping[str, object], now: Mapping[str, object]) -> set[str]:
+    return {key for key in before.keys() | now.keys() if before.get(key) != now.get(key)}
+
+
+def _words(key: str, before: object, now: object) -> Iterator[str]:
+    """The flags that say what a key of the manifest has, with its values there and here."""
+    if key in _WORDS:
+        yield _WORDS[key]
+    elif isinstance(before, Mapping) and isinstance(now, Mapping):
+        for part in sorted(_differing(before, now)):
+            yield from _words(part, before.get(part), now.get(part))
+    else:
+        there, here = ("none" if each is None else each for each in (before, now))
+        yield f"--{key.replace('_', '-')} ({there} there, {here} here)"

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import polars as pl
 
-from treefolio.errors import OutputError
+from treefolio.errors import NoRoom, OutputError
 
 ROW_GROUP = 65_536
 _LEVEL = 3
@@ -35,7 +35,7 @@ def explained(path: Path) -> Iterator[None]:
         full = number == errno.ENOSPC or "No space left" in text
         if full or number in _LIMITS or any(words in text for words in _LIMIT_WORDS):
             what = "the disk is full" if full else "the system allows no more to be written"
-            raise OutputError(
+            raise NoRoom(
                 f"{what}; {path} is incomplete",
                 hint="Make room (a row of a sweep takes about 1 KB), then run again; sweeps take --resume.",
             ) from error

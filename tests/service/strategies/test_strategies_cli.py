@@ -131,14 +131,49 @@ def test_what_is_refused(
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_name_of_several(program: Program, client: Client, hot: Strategy) -> None:
-    """Is no name: the ids are told."""
-    other = client.strategies.add(HOT).strategy
-    called = program("strategies", "diff", "Hot or not", "1", "1")
-    assert called.status == 2
-    assert str(hot.id) in called.err
-    assert str(other.id) in called.err
+def test_a_name_that_is_taken(program: Program, client: Client, hot: Strategy, tmp_path: Path) -> None:
+    """Is no other strategy's: the verb for its next version is told."""
+    (tmp_path / "hot.yaml").write_text(HOT, encoding="utf-8")
+    called = program("strategies", "add", tmp_path / "hot.yaml")
+    assert called.status == 1
+    what, remedy = called.err.splitlines()
+    assert what == "Error: there is a strategy 'Hot or not' already"
+    assert remedy.startswith("`treefolio strategies add FILE --version-of NAME` makes it the next version")
+    assert client.strategies.list(search="Hot or not").total == 1
+    assert client.strategies.get(hot.id) == hot
+
+
+def test_the_beginning_of_an_id(program: Program, client: Client, hot: Strategy) -> None:
+    """Is enough, from eight characters on, also as a table cuts it; a name goes before it."""
+    beginning = str(hot.id)[:8]
+    for name in (beginning, beginning.upper(), f"{str(hot.id)[:20]}…"):
+        assert client.strategies.find(name) == hot
+    assert "Tickers new: SHV" in done(program("strategies", "diff", beginning, "1", "2"))
+    called = program("strategies", "diff", beginning[:7], "1", "2")
+    assert (called.status, f"there is no strategy '{beginning[:7]}'" in called.err) == (2, True)
+    other = client.strategies.add(HOT, name=beginning).strategy
+    assert client.strategies.find(beginning) == other
     client.strategies.remove(other.id)
+
+
+def test_jobs_of_what_is_kept(program: Program, client: Client, tmp_path: Path) -> None:
+    """Are called as it is, with the version; a job of another text as that text."""
+    prices = ("--prices", write_prices(tmp_path))
+    kept = client.strategies.add(HOT, name="First").strategy
+    second = client.strategies.add(HOT.replace("70", "75"), name="Second").strategy
+    client.strategies.add_version(second.id, HOT.replace("70", "60"))
+    (tmp_path / "other.yaml").write_text(HOT.replace("70", "71"), encoding="utf-8")
+    for strategy in ("@First", "@Second:1", "@Second", tmp_path / "other.yaml"):
+        done(program("jobs", "submit", "run", strategy, *prices))
+    jobs = client.jobs(limit=4).jobs
+    assert [job.name for job in jobs] == ["Hot or not", "Second:2", "Second:1", "First:1"]
+    listed = done(program("jobs", "list", "-n", "4"))
+    assert all(f"{job.created_at.astimezone():%Y-%m-%d %H:%M %Z}" in listed for job in jobs)
+    nightly = client.schedules.make(jobs[-1].id, at="18:30", source="synthetic")
+    assert nightly.name == "First:1"
+    client.schedules.remove(nightly.id)
+    for each in (kept, second):
+        client.strategies.remove(each.id)
 
 
 def test_submitted_by_name(program: Program, client: Client, hot: Strategy, tmp_path: Path) -> None:

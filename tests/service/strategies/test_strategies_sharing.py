@@ -16,8 +16,10 @@ from treefolio.service.strategies.models import Strategy
 
 
 @pytest.fixture
-def hot(client: Client) -> Strategy:
-    return client.strategies.add(HOT, folder="secret", tags=["mine"]).strategy
+def hot(client: Client) -> Iterator[Strategy]:
+    made = client.strategies.add(HOT, folder="secret", tags=["mine"]).strategy
+    yield made
+    client.strategies.remove(made.id)
 
 
 @pytest.fixture

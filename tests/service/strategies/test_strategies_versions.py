@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from functools import partial
 from uuid import UUID
 
 import httpx
@@ -27,6 +28,14 @@ def hot(client: Client) -> Iterator[Strategy]:
     made = client.strategies.add(HOT).strategy
     yield made
     client.strategies.remove(made.id)
+
+
+@pytest.fixture(autouse=True)
+def _names_are_free(client: Client) -> Iterator[None]:
+    """Each is taken once."""
+    yield
+    for each in client.strategies.list(limit=500).strategies:
+        client.strategies.remove(each.id)
 
 
 def declined(act: Callable[[], object], status: int, code: str) -> ServiceError:
@@ -140,6 +149,39 @@ def test_renaming_moving_tagging(client: Client, hot: Strategy) -> None:
     assert client.strategies.change(hot.id, tags=[]).tags == []
 
 
+def test_a_name_is_of_one(client: Client, hot: Strategy, ben: httpx.Client) -> None:
+    """Of a user: another one is not added under it, nor called so; its own it may have again."""
+    for content, name in ((HOT, None), ("tree: SPY", "Hot or not")):
+        said = declined(partial(client.strategies.add, content, name=name), 409, "conflict")
+        assert (said.message, said.path) == ("there is a strategy 'Hot or not' already", "name")
+        assert "/versions makes it the next version" in (said.hint or "")
+    other = client.strategies.add("tree: SPY", name="hot or not").strategy
+    declined(lambda: client.strategies.change(other.id, name="Hot or not"), 409, "conflict")
+    assert client.strategies.get(other.id) == other
+    assert client.strategies.change(hot.id, name="Hot or not", folder="a").folder == "a"
+    theirs = ben.post("/strategies", json={"text": HOT})
+    assert theirs.status_code == 201
+    assert ben.delete(f"/strategies/{theirs.json()['strategy']['id']}").status_code == 204
+
+
+def test_a_name_at_the_same_moment(client: Client) -> None:
+    """One of those who take it gets it."""
+    outcomes: list[str] = []
+
+    def add() -> None:
+        try:
+            outcomes.append(client.strategies.add(HOT).strategy.name)
+        except ServiceError as error:
+            outcomes.append(error.code)
+
+    threads = [threading.Thread(target=add) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(outcomes) == ["Hot or not"] + ["conflict"] * 7
+
+
 def test_removing(here: Answering, client: Client) -> None:
     """Takes its versions and links with it, and is noted."""
     made = client.strategies.add(HOT).strategy
@@ -235,9 +277,12 @@ def test_texts_take_room(here: Answering, ann: httpx.Client, client: Client, hot
     store = StrategyStore(here.store.engine, settings)
     long = replace(content_of(HOTTER, None), original=b"x" * 3_000_000)
     before = client.usage().megabytes.used or 0
-    kept = store.add(owner, long).strategy
+    kept = store.add(owner, long, name="long").strategy
     assert (client.usage().megabytes.used or 0) - before in (3, 4)
-    for add in (lambda: store.add(owner, long), lambda: store.add_version(owner, hot.id, long)):
+    for add in (
+        lambda: store.add(owner, long, name="longer"),
+        lambda: store.add_version(owner, hot.id, long),
+    ):
         with pytest.raises(OverLimit, match="strategies are kept") as caught:
             add()
         assert caught.value.limit == "megabytes"

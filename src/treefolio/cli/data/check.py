@@ -37,11 +37,11 @@ def verb(
     from treefolio.market.accepted import load_accepted  # noqa: PLC0415 - heavy
     from treefolio.market.cache.choice import open_cache  # noqa: PLC0415 - heavy
     from treefolio.market.findings import of_shelf  # noqa: PLC0415 - heavy
-    from treefolio.market.settings import market_settings  # noqa: PLC0415 - heavy
+    from treefolio.market.settings import MarketSettings  # noqa: PLC0415 - heavy
 
     if accept and as_json:
         raise UsageError("--accept lists nothing", hint="Leave --json out.")
-    settings = market_settings()
+    settings = MarketSettings()
     cache = open_cache(settings)
     there = _there(cache, _source(source))
     names = _names(tickers or [], there)

@@ -42,10 +42,10 @@ def verb(
     """Import a folder of Massive's flat files. What is imported already is passed over."""
     from treefolio.market.accepted import load_accepted  # noqa: PLC0415 - heavy
     from treefolio.market.cache.choice import open_cache  # noqa: PLC0415 - heavy
-    from treefolio.market.settings import market_settings  # noqa: PLC0415 - heavy
+    from treefolio.market.settings import MarketSettings  # noqa: PLC0415 - heavy
     from treefolio.market.sources.flat_files import flat_shelf, import_folder, read_actions  # noqa: PLC0415
 
-    settings = market_settings()
+    settings = MarketSettings()
     known = [each for path in actions or () for each in read_actions(path)]
     cache = open_cache(settings)
     done = import_folder(

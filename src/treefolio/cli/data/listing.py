@@ -17,9 +17,9 @@ if TYPE_CHECKING:
 def verb(as_json: AsJson = False) -> int:
     """List what the price cache holds, with bytes, hits and evictions."""
     from treefolio.market.cache.choice import open_cache  # noqa: PLC0415 - heavy
-    from treefolio.market.settings import market_settings  # noqa: PLC0415 - heavy
+    from treefolio.market.settings import MarketSettings  # noqa: PLC0415 - heavy
 
-    settings = market_settings()
+    settings = MarketSettings()
     cache = open_cache(settings)
     shelves = summary(cache.entries())
     counters = cache.counters()

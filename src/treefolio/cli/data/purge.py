@@ -25,13 +25,13 @@ def verb(
     from treefolio.market.cache.choice import open_cache  # noqa: PLC0415 - heavy
     from treefolio.market.clock import NEW_YORK, SystemClock, next_purge_moment  # noqa: PLC0415 - heavy
     from treefolio.market.forgetting import forget  # noqa: PLC0415 - heavy
-    from treefolio.market.settings import market_settings  # noqa: PLC0415 - heavy
+    from treefolio.market.settings import MarketSettings  # noqa: PLC0415 - heavy
     from treefolio.market.sources.table import SOURCES  # noqa: PLC0415 - heavy
 
     if source is not None and source not in SOURCES:
         raise UsageError(f"there is no source {source!r}", hint=f"One of {', '.join(SOURCES)}.")
     names = {name.upper() for name in tickers or ()}
-    gone = forget(open_cache(market_settings()), tickers=names, source=source, everything=everything)
+    gone = forget(open_cache(MarketSettings()), tickers=names, source=source, everything=everything)
     count, size = gone.blocks, show.megabytes(gone.bytes)
     blocks = "block" if count == 1 else "blocks"
     show.say(f"{count:,} {blocks} forgotten, {size}" if count else "nothing to forget")

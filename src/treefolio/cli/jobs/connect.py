@@ -52,7 +52,7 @@ def connect(service: Service, context: Context) -> Client:
     meant = _over(service, context.obj)
     url = meant.url or os.environ.get(f"{PREFIX}URL") or DEFAULT_URL
     token = meant.token or os.environ.get(f"{PREFIX}TOKEN") or None
-    return Client(url, token=token, patience=_PATIENCE_SECONDS)
+    return Client(url, token=token, patience=_PATIENCE_SECONDS, hasty=True)
 
 
 def _over(service: Service, other: object) -> Service:

@@ -53,10 +53,9 @@ def verb(
 
 
 def _line(job: Job) -> tuple[str, ...]:
-    when = job.created_at.astimezone().strftime("%Y-%m-%d %H:%M")
     total = "?" if job.rows_total is None else f"{job.rows_total:,}"
     rows = total if job.rows_done == job.rows_total else f"{job.rows_done:,}/{total}"
-    return str(job.id), job.kind, job.name, job.state.value, when, rows
+    return str(job.id), job.kind, job.name, job.state.value, show.when(job.created_at), rows
 
 
 def _fitting(lines: list[tuple[str, ...]]) -> list[tuple[str, ...]]:

@@ -37,5 +37,4 @@ def verb(context: Context, service: Service, as_json: AsJson = False) -> int:
 
 
 def _line(each: KeptKey) -> tuple[str, ...]:
-    when = each.changed_at.astimezone().strftime("%Y-%m-%d %H:%M")
-    return each.kind, each.ends or "", _ACCOUNTS[each.live], when
+    return each.kind, each.ends or "", _ACCOUNTS[each.live], show.when(each.changed_at)

@@ -55,16 +55,12 @@ def unshare(name: Strategic, link: Link, context: Context, service: Service) -> 
 
 def _line(each: Share, now: dt.datetime) -> tuple[str, ...]:
     version = "the newest" if each.version is None else f"{each.version:,}"
-    return str(each.id), version, _when(each.made_at), _state(each, now)
+    return str(each.id), version, show.when(each.made_at), _state(each, now)
 
 
 def _state(each: Share, now: dt.datetime) -> str:
     if each.revoked_at is not None:
-        return f"revoked {_when(each.revoked_at)}"
+        return f"revoked {show.when(each.revoked_at)}"
     if each.expires_at is None:
         return "open"
-    return f"{'open until' if each.expires_at > now else 'expired'} {_when(each.expires_at)}"
-
-
-def _when(moment: dt.datetime) -> str:
-    return moment.astimezone().strftime("%Y-%m-%d %H:%M")
+    return f"{'open until' if each.expires_at > now else 'expired'} {show.when(each.expires_at)}"

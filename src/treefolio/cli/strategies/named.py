@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 Named = Annotated[
     str, Argument(metavar="NAME", help="Of the strategy, or its id; NAME:2 for its version 2 [the newest].")
 ]
-Strategic = Annotated[str, Argument(metavar="NAME", help="Of the strategy, or its id.")]
+Strategic = Annotated[str, Argument(metavar="NAME", help="Of the strategy, or its id or the beginning.")]
 RULES = {
     "name": "A name is some words on one line, not too many.",
     "folder": "Write it like trend/2x.",

@@ -46,7 +46,7 @@ def verb(
 def _line(version: Version) -> tuple[str, ...]:
     return (
         f"{version.number:,}",
-        version.made_at.astimezone().strftime("%Y-%m-%d %H:%M"),
+        show.when(version.made_at),
         "" if version.parent is None else f"{version.parent:,}",
         version.hash[:_HASH],
         _some(version.tickers),

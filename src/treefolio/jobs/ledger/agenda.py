@@ -32,8 +32,12 @@ from treefolio.jobs.settings import JobSettings
 from treefolio.jobs.tables import schedules, users
 
 log = logging.getLogger(__name__)
+_CORRECTED = dt.timedelta(hours=1)
+"""Clocks are put back by as much every now and then: what fired by then has fired."""
 _KINDS: Mapping[str, str] = {"warm": "warm", "purge": "purge"}
 """Of a schedule, by the kind of its request; all others are nightly."""
+_TIDY = "tidy"
+"""The service's schedule that removes what is kept no longer."""
 
 
 class Agenda:
@@ -98,8 +102,10 @@ class Agenda:
             )
 
     def keep_house(self, source: str | None) -> None:
-        """The service's own: prices are purged, and warmed from this source where there is one."""
+        """The service's own: what is kept no longer goes; prices are purged, and warmed from this source
+        where there is one."""
         wanted: dict[str, tuple[requests.Request, Timing]] = {}
+        wanted[_TIDY] = requests.PurgeRequest(), agenda.PURGE  # its time is a purge's; it submits nothing
         if self.settings.house_schedules:
             wanted["purge"] = requests.PurgeRequest(), agenda.PURGE
             if source is not None:
@@ -129,17 +135,20 @@ class Agenda:
 
     def _set_right(self) -> None:
         """Sets when those are due that were set while the database's clock was ahead."""
+        furthest = ago(-agenda.FURTHEST.total_seconds())
         astray = or_(
             schedules.c.next_at.is_(None),
-            schedules.c.next_at > ago(-agenda.FURTHEST.total_seconds()),
-            schedules.c.last_at > func.now(),
+            schedules.c.next_at > furthest,
+            (schedules.c.last_at > func.now()) & (schedules.c.next_at > func.now()),
         )
         query = select(schedules).where(schedules.c.enabled, astray).with_for_update(skip_locked=True)
         with writing(self.engine) as connection:
             for row in connection.execute(query).all():
-                moment = _next(connection, _timing(row))
-                if moment != row.next_at:
-                    _set(connection, row.id, {"next_at": moment})
+                there = now(connection)
+                moment = agenda.next_at(_timing(row), there)
+                if moment not in (row.next_at, _just_fired(row, there)):
+                    last = None if row.last_at is None else min(row.last_at, there)
+                    _set(connection, row.id, {"next_at": moment, "last_at": last})
 
     def _due(self) -> Row[Any] | None:
         """The first that is due, of those that nobody has."""
@@ -154,24 +163,23 @@ class Agenda:
             if _first_due(connection, *same) is None:
                 return False
             moment = agenda.latest_at(_timing(row), row.next_at, now(connection))
-            values = self._fired(connection, row, asked, moment)
+            values = self._fired(connection, row, asked)
             values |= {"last_at": moment, "next_at": _next(connection, _timing(row))}
             _set(connection, row.id, values)
         return True
 
-    def _fired(
-        self, connection: Connection, row: Row[Any], asked: New | Exception, moment: dt.datetime
-    ) -> dict[str, object]:
+    def _fired(self, connection: Connection, row: Row[Any], asked: New | Exception) -> dict[str, object]:
         """Submits the job; returns what is to be known of it."""
         facts = {"schedule": str(row.id), "kind": row.kind}
         try:
             with connection.begin_nested():
-                if row.kind == _KINDS["purge"]:
+                if (row.owner, row.name) == (HOUSE, _TIDY):
                     removed = retention.tidy(connection, self.settings)
                     log.info("tidied", extra={"action": "agenda.tidied", "jobs": removed.jobs, **facts})
+                    return {"last_job": None, "last_reason": None}
                 if isinstance(asked, Exception):
                     raise asked
-                job = submit(connection, self.settings, row.owner, asked, agenda.key_of(row.id, moment))
+                job = submit(connection, self.settings, row.owner, asked, None)
         except (OperationalError, InterfaceError, InternalError):  # the database is away: it is due still
             raise
         except Exception as error:  # whatever is wrong with one, others must fire
@@ -222,6 +230,11 @@ def _asked(row: Row[Any]) -> New | Exception:
         return error
 
 
+def _just_fired(row: Row[Any], there: dt.datetime) -> dt.datetime | None:
+    """The moment that fired a little before its time, which is still to come by the clock as it is now."""
+    return row.last_at if row.last_at is not None and row.last_at - there <= _CORRECTED else None
+
+
 def _next(connection: Connection, timing: Timing) -> dt.datetime | None:
     return agenda.next_at(timing, now(connection))
 
@@ -239,7 +252,10 @@ def _owned(connection: Connection, owner: str, schedule: UUID) -> Row[Any]:
 
 
 def _taken(name: str) -> Refused:
-    return Refused(f"there is a schedule {name!r} already", hint="Give it another name, or change that one.")
+    return Refused(
+        f"there is a schedule {name!r} already",
+        hint="Give this one another with --name, or remove that one: `treefolio jobs unschedule NAME`.",
+    )
 
 
 def _timing(row: Row[Any]) -> Timing:

@@ -1,7 +1,6 @@
 """The database of the ledger: an engine for it, and how it is read and written.
 
-Everything that is kept in Postgres goes through `reading` or `writing`, so that a database that is away, or
-refuses, is a DatabaseError wherever it is asked.
+What is asked through `reading` and `writing` meets a DatabaseError when the database is away, or refuses.
 """
 
 from __future__ import annotations

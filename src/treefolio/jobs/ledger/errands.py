@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Connection, Engine, func, select, update
+from sqlalchemy import ColumnElement, Connection, Engine, exists, func, select, update
 from sqlalchemy.dialects import postgresql
 
 from treefolio.errors import NoSuchJob
@@ -69,12 +69,16 @@ class Errands:
         Args:
             name, content: of the snapshot. requests: that it took. notes: what the user should know of them.
         """
-        statement = postgresql.insert(snapshots).values(hash=name, content=content)
+        statement = postgresql.insert(snapshots).values(hash=name, content=content).on_conflict_do_nothing()
+        there = exists().where(snapshots.c.hash == name)
+        with writing(self.engine) as connection:  # it may take long: nobody waits for it meanwhile
+            connection.execute(statement)
         with writing(self.engine) as connection:
             if not stays_wanted(connection, chunk):
                 return False
             retention.needing(connection)
-            connection.execute(statement.on_conflict_do_nothing())
+            if not connection.execute(select(there)).scalar_one():  # it was removed: it had no owner
+                connection.execute(statement)
             owner = connection.execute(
                 update(jobs).where(jobs.c.id == chunk.job).values(snapshot=name).returning(jobs.c.owner)
             ).scalar_one()

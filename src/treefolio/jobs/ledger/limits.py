@@ -132,7 +132,7 @@ def require_combinations(connection: Connection, settings: JobSettings, owner: s
             f"the job has {count:,} combinations; at most {limit:,} may be in one",
             count,
             limit,
-            "Take a sample, or split the sweep.",
+            "Take a sample, with --sample N, or split the sweep.",
         )
     limit = most(settings, tier, Limit.DAY)
     if limit is not None and count > limit:
@@ -193,7 +193,7 @@ def _full_day(connection: Connection, owner: str, count: int, limit: int) -> NoR
         limit,
         "The day ends at midnight UTC."
         if count <= limit
-        else "So many are never taken: take a sample, or split the sweep over several days.",
+        else "So many are never taken: take a sample, with --sample N, or split the sweep over several days.",
         None if count > limit else int((midnight - now).total_seconds()) + 1,
     )
 

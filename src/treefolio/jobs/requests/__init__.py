@@ -167,7 +167,7 @@ def name_of(request: Request) -> str:
 def to_json(request: Request) -> dict[str, object]:
     """The request as plain data; `from_json` makes the same of it."""
     kind = kind_of(request)
-    return {"kind": kind, **_WIRE[kind].dump_python(request, mode="json")}
+    return {"kind": kind, **_WIRE[kind].dump_python(request, mode="json", warnings=False)}
 
 
 def from_json(data: Mapping[str, Any]) -> Request:

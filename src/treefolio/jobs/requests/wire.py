@@ -24,7 +24,7 @@ def _pairs(values: Mapping[str, str | Sequence[Value] | Value]) -> list[list[Any
 
 def _scheme_of(data: Mapping[str, Any] | Scheme) -> Scheme:
     """What `Scheme.describe` gives, as a scheme. Raises KeyError, TypeError, UsageError."""
-    if not isinstance(data, Mapping):
+    if isinstance(data, Rolling | Combinatorial):
         return data
     if data["scheme"] == "cpcv":
         return Combinatorial(**{name: value for name, value in data.items() if name != "scheme"})
@@ -33,7 +33,7 @@ def _scheme_of(data: Mapping[str, Any] | Scheme) -> Scheme:
 
 
 def _selection_of(data: Mapping[str, Any] | Sample | Listed | None) -> Sample | Listed | None:
-    if not isinstance(data, Mapping):
+    if data is None or isinstance(data, Sample | Listed):
         return data
     if "count" in data:
         return Sample(**data)

@@ -23,7 +23,7 @@ from treefolio.market.accepted import load_accepted
 from treefolio.market.actions import Action
 from treefolio.market.bars import DAILY
 from treefolio.market.cache.choice import open_cache
-from treefolio.market.settings import MarketSettings, market_settings
+from treefolio.market.settings import MarketSettings
 from treefolio.market.sources.base import Delivered, Failed, Source
 from treefolio.market.sources.table import open_source, require_source
 from treefolio.market.store import Store, Told
@@ -48,7 +48,7 @@ def settings_of(source: str | None, owner: str, job: UUID, vault: Vault, home: P
         shape, fields = _KEYS[source]
         keys = vault.of(owner, shape, job=job)
         changed |= {} if keys is None else {name: getattr(keys, field) for name, field in fields.items()}
-    return market_settings().model_copy(update=changed)
+    return MarketSettings().model_copy(update=changed)
 
 
 def lacks_keys(source: str, owner: str, vault: Vault) -> bool:
@@ -56,7 +56,7 @@ def lacks_keys(source: str, owner: str, vault: Vault) -> bool:
     if source not in _KEYS:
         return False
     shape, fields = _KEYS[source]
-    settings = market_settings()
+    settings = MarketSettings()
     return all(getattr(settings, name) is None for name in fields) and all(
         each.kind != shape.kind for each in vault.listed(owner)
     )

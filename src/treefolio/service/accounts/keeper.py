@@ -73,7 +73,7 @@ class AccountsKeeper:
                 "this token may only look at things",
                 code="scope",
                 status=403,
-                hint="Make one with the scope `write`.",
+                hint="The page /welcome makes one with the scope `write`.",
             )
         return _caller(known, By.TOKEN, scopes)
 

@@ -12,7 +12,7 @@ from treefolio.jobs.ledger.records import Job
 from treefolio.jobs.states import ENDED
 from treefolio.service.callers import Owner
 from treefolio.service.house import House, Responses
-from treefolio.service.models import File, Files, Problem
+from treefolio.service.models import API, File, Files, Problem
 from treefolio.service.problems import Declined, not_found
 from treefolio.service.routes.jobs import MISSING
 
@@ -24,6 +24,9 @@ _MEDIA = {
     ".json": "application/json",
     ".parquet": "application/vnd.apache.parquet",
 }
+
+_NOT_YET = {"sweep": f"GET {API}/jobs/ID/rows shows its rows so far."}
+"""What helps until a job of a kind has files."""
 
 
 def router(house: House) -> APIRouter:
@@ -73,7 +76,7 @@ def _without_files(job: Job) -> Declined:
             f"the job is {job.state}, and its files are not there yet",
             code="not_final",
             status=409,
-            hint="Its rows so far are there to be looked at.",
+            hint=_NOT_YET.get(job.kind, f"GET {API}/jobs/ID tells when they are."),
         )
     why = f": {job.reason}" if job.reason else ""
     again = (

@@ -20,6 +20,7 @@ from treefolio.service.lists.store import ListStore
 from treefolio.service.models import API, Eta, Hand, Job, Jobs, Priority, Problem, Progress
 from treefolio.service.pace import retry_after
 from treefolio.service.problems import Declined
+from treefolio.service.strategies.store import StrategyStore
 from treefolio.service.submission import EXAMPLES, Submission
 from treefolio.service.table import label
 from treefolio.service.whence import From
@@ -62,6 +63,7 @@ def router(house: House) -> APIRouter:
 
 def _submitting(routes: APIRouter, store: Store) -> None:
     lists = ListStore(store.engine)
+    kept = StrategyStore(store.engine, store.settings)
 
     @routes.post(
         "/jobs",
@@ -82,7 +84,10 @@ def _submitting(routes: APIRouter, store: Store) -> None:
         caller: Asking,
         key: Key = None,
     ) -> Job:
-        """Takes a job. Its prices must have been uploaded, unless the service is to fetch them."""
+        """Takes a job. Its prices must have been uploaded, unless the service is to fetch them.
+
+        It is called as its strategy is, or `NAME:2` when that is the second version of one that you keep.
+        """
         request = requests.from_json(body.model_dump(mode="json"))
         require_right(caller, request)
         request = expanded(request, caller.user, lists)
@@ -96,7 +101,10 @@ def _submitting(routes: APIRouter, store: Store) -> None:
                 hint=f"Upload it first: PUT {API}/snapshots/HASH.",
             )
         requests.check(request)
-        job = shown(store.submit(caller.user, request, key=key))
+        name = None
+        if isinstance(request, requests.Backtest):
+            name = kept.called(caller.user, request.strategy)
+        job = shown(store.submit(caller.user, request, key=key, name=name))
         response.headers["Location"] = f"{API}/jobs/{job.id}"
         return job
 

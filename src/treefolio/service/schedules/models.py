@@ -45,7 +45,7 @@ class NewSchedule(Body):
     fetch: Fetch | None = Field(
         default=None, description="Where prices are fetched from, when the job had them uploaded."
     )
-    name: Name | None = Field(default=None, description="It is called as its jobs are, without one.")
+    name: Name | None = Field(default=None, description="Without one it is called as that job is.")
     at: At
     days: Days = Field(default=Days.SESSIONS, description="Each session of the exchange, or every day.")
 

@@ -50,7 +50,8 @@ def _making(routes: APIRouter, kept: Agenda, house: House) -> None:
         request = _asked(body, caller.user, house.store)
         require_right(caller, request)
         requests.check(request)
-        name = body.name or requests.name_of(request)
+        own = requests.name_of(request) if body.job is None else house.store.get(caller.user, body.job).name
+        name = body.name or own
         made = kept.make(caller.user, name, request, _timing(body.at, body.days))
         response.headers["Location"] = f"{API}/schedules/{made.id}"
         return shown(made, _keyless(request, caller.user, house.vault))

@@ -29,7 +29,10 @@ from treefolio.service.strategies.store import StrategyStore, Wanted
 from treefolio.service.strategies.version_routes import FULL, NO_VERSION, imported
 from treefolio.service.whence import From
 
-_USED: Responses = {409: {"model": Problem, "description": "The key was used for another strategy."}}
+_USED: Responses = {
+    409: {"model": Problem, "description": "The key was used for another strategy, or the name is taken."}
+}
+_TAKEN: Responses = {409: {"model": Problem, "description": "There is a strategy of this name already."}}
 _SORT = Literal["name", "-name", "folder", "-folder", "imported", "-imported", "changed", "-changed"]
 _MOST = 500
 
@@ -108,7 +111,12 @@ def _one(routes: APIRouter, house: House, store: StrategyStore) -> None:
         """A strategy with its newest version."""
         return shown(store.get(owner, strategy))
 
-    @routes.patch("/strategies/{strategy}", response_model=Strategy, responses=NO_VERSION, name="change")
+    @routes.patch(
+        "/strategies/{strategy}",
+        response_model=Strategy,
+        responses={**NO_VERSION, **_TAKEN},
+        name="change",
+    )
     def change(strategy: UUID, body: Annotated[Changes, Body()], owner: Owner) -> Strategy:
         """Another name, folder or tags; its versions stay as they are."""
         changes = {name: value for name, value in body.model_dump().items() if value is not None}

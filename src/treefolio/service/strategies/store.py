@@ -14,6 +14,7 @@ from uuid import UUID
 from sqlalchemy import Connection, Engine, Row, Select, delete, func, insert, select, update
 from sqlalchemy.dialects import postgresql
 
+from treefolio.jobs import locks
 from treefolio.jobs.ledger import limits
 from treefolio.jobs.ledger.database import reading, writing
 from treefolio.jobs.settings import JobSettings
@@ -21,9 +22,11 @@ from treefolio.jobs.tables import strategies, strategy_versions
 from treefolio.service.models import API
 from treefolio.service.problems import Declined, not_found
 from treefolio.service.strategies.records import Content, Kept, Strategy, Version, Whole
+from treefolio.sweep.manifest import strategy_hash
 
 _VERSION = ("number", "hash", "format", "file_name", "tickers", "note", "parent", "made_at")
 _LIGHT = [strategy_versions.c[name] for name in _VERSION]
+_NEXT = f"POST {API}/strategies/ID/versions makes it the next version of that one; or choose another name."
 SORTS: Mapping[str, Any] = {
     "name": func.lower(strategies.c.name),
     "folder": strategies.c.folder,
@@ -64,7 +67,8 @@ class StrategyStore:
         """A new strategy with its first version; the earlier one when the key was used for the same content.
 
         Raises:
-            Declined: the key was used for another content. OverLimit: there is no room for more.
+            Declined: the key was used for another content, or there is one of this name.
+            OverLimit: there is no room for more.
         """
         values = {
             "id": uuid.uuid4(),
@@ -80,6 +84,7 @@ class StrategyStore:
             made = connection.execute(statement.returning(strategies.c.id)).scalar()
             if made is None:
                 return _same(connection, owner, key, content)
+            _require_only(connection, owner, made, _NEXT)
             self._require_room(connection, owner, content)
             _write(connection, made, 1, content, note, None)
             found = strategy_of(_owned(connection, owner, made))
@@ -110,11 +115,25 @@ class StrategyStore:
         with reading(self.engine) as connection:
             return strategy_of(_owned(connection, owner, strategy))
 
+    def called(self, owner: str, text: str) -> str | None:
+        """The owner's strategy and version with this native text, as ``NAME:2``; None without one.
+
+        Of several it is the one that was changed last.
+        """
+        same = (strategies.c.owner == owner, strategy_versions.c.hash == strategy_hash(text))
+        query = select(strategies.c.name, strategy_versions.c.number).join_from(strategies, strategy_versions)
+        query = query.where(*same).order_by(strategies.c.changed_at.desc(), strategies.c.id).limit(1)
+        with reading(self.engine) as connection:
+            found = connection.execute(query).one_or_none()
+        return None if found is None else f"{found.name}:{found.number}"
+
     def change(self, owner: str, strategy: UUID, changes: Mapping[str, object]) -> Strategy:
         """The strategy with another name, folder or tags. Raises Declined."""
         those = (strategies.c.id == strategy, strategies.c.owner == owner)
         with writing(self.engine) as connection:
             connection.execute(update(strategies).where(*those).values(**changes, changed_at=func.now()))
+            if "name" in changes:
+                _require_only(connection, owner, strategy, "Choose another name.")
             return strategy_of(_owned(connection, owner, strategy))
 
     def remove(self, owner: str, strategy: UUID) -> None:
@@ -287,6 +306,26 @@ def _same(connection: Connection, owner: str, key: str | None, content: Content)
             hint="Choose another key for a new strategy.",
         )
     return Kept(strategy=strategy_of(_owned(connection, owner, found)), version=first, new=False)
+
+
+def _require_only(connection: Connection, owner: str, strategy: UUID, hint: str) -> None:
+    """Nothing, when no other strategy of the owner has the name of this one.
+
+    A database may have some from before names were taken once, so no constraint says it.
+    """
+    locks.one_by_one(connection, owner)
+    own = strategies.alias()
+    same = (strategies.c.owner == owner, strategies.c.name == own.c.name, strategies.c.id != strategy)
+    query = select(strategies.c.name).join(own, own.c.id == strategy).where(*same)
+    name = connection.execute(query.limit(1)).scalar()
+    if name is not None:
+        raise Declined(
+            f"there is a strategy {name!r} already",
+            code="conflict",
+            status=409,
+            path="body.name",
+            hint=hint,
+        )
 
 
 def _require_parent(newest: int, parent: int | None, expect: int | None) -> None:

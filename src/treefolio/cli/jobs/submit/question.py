@@ -96,6 +96,8 @@ def _rival(benchmark: str | Strategy | None) -> tuple[str | None, str | None]:
 
 def announce(planned: Planned, supplied: Supplied, context: Context, service: Service) -> None:
     """What will be done, what it will take, and what is to be known of it. Raises ServiceError."""
+    from treefolio.sweep.constants import constants_note  # noqa: PLC0415 - heavy
+
     prepared = planned.prepared
     show.say(prepared.strategy.name, style="bold")
     if prepared.panel.synthetic:
@@ -106,7 +108,8 @@ def announce(planned: Planned, supplied: Supplied, context: Context, service: Se
         f"the start: {prepared.window.cause}"
     )
     show.say(expected(planned, context, service))
-    show.notes((*supplied.notes, *prepared.notes))
+    alike = constants_note(prepared.strategy, planned.space.axes)
+    show.notes((*supplied.notes, *prepared.notes, *alike))
 
 
 def expected(planned: Planned, context: Context, service: Service) -> str:
