@@ -5,6 +5,7 @@ All of it happens in a transaction that `bench.Bench` began, with the job's row 
 
 from __future__ import annotations
 
+from enum import Enum, auto
 from typing import Any
 from uuid import UUID
 
@@ -104,20 +105,26 @@ def _begin_end(connection: Connection, job: UUID, state: State, priority: int) -
         tickets.put(connection, made, [tag], priority)
 
 
+class End(Enum):
+    """How an attempt ended that brought nothing."""
+
+    HANDED_BACK = auto()
+    """Its worker ends, or shall not go on."""
+    LOST = auto()
+    """Its worker is gone."""
+    FAILED = auto()
+    """The next one may do better."""
+    HOPELESS = auto()
+    """The next one would fail as well."""
+    WAITS = auto()
+    """For what its reason says, however often that takes; until its end the job says so."""
+
+
 def release(
-    connection: Connection,
-    chunk: Chunk,
-    reason: str | None,
-    settings: JobSettings,
-    *,
-    failures: int = 0,
-    lost: int = 0,
-    for_good: bool = False,
-    waits: bool = False,
+    connection: Connection, chunk: Chunk, end: End, reason: str | None, settings: JobSettings
 ) -> bool:
     """Takes the chunk from whoever has this attempt; then it waits again, or is given up.
 
-    ``waits``: for what the reason says, however often that takes; until its end the job says so.
     False: the attempt is not valid any more.
     """
     row = locked(connection, chunk.job)
@@ -129,8 +136,8 @@ def release(
         .values(
             state=ChunkState.WAITING,
             attempt=chunks.c.attempt + 1,
-            failures=chunks.c.failures + failures,
-            lost=chunks.c.lost + lost,
+            failures=chunks.c.failures + int(end in (End.FAILED, End.HOPELESS)),
+            lost=chunks.c.lost + int(end is End.LOST),
             worker=None,
             reason=reason,
         )
@@ -139,15 +146,14 @@ def release(
     if freed is None:
         return False
     state = State(row.state)
-    if waits:
+    if end is End.WAITS:
         connection.execute(update(jobs).where(jobs.c.id == chunk.job).values(reason=reason))
         tell(connection, chunk.job, "waits", {"work": chunk.work, "reason": reason})
-    if for_good or freed.failures >= settings.chunk_tries or freed.lost >= MOST_LOST:
+    if end is End.HOPELESS or freed.failures >= settings.chunk_tries or freed.lost >= MOST_LOST:
         _give_up(connection, chunk, state, reason or "", settings)
     elif state in WORKING:
-        tries = freed.attempt // 2 if waits else freed.failures  # it was taken, and let go
-        pause = _pause(tries, settings) if failures or waits else 0.0
-        tickets.put(connection, [freed], [freed.tag], row.priority, pause_seconds=pause)
+        rest = _rest(freed, end, settings)
+        tickets.put(connection, [freed], [freed.tag], row.priority, pause_seconds=rest)
     now = connection.execute(select(jobs.c.state).where(jobs.c.id == chunk.job)).scalar_one()
     settle(connection, chunk.job, State(now), settings)
     return True
@@ -170,11 +176,14 @@ def _give_up(connection: Connection, chunk: Chunk, state: State, reason: str, se
         conclude(connection, chunk, state, settings)
 
 
-def _pause(tries: int, settings: JobSettings) -> float:
-    """Seconds until a chunk that was tried so often is tried again: what was away may be back then.
+def _rest(chunk: Row[Any], end: End, settings: JobSettings) -> float:
+    """Seconds until a chunk whose attempt ended so is tried again: what was away may be back then.
 
     After the pauses of the settings, each is twice as long as the one before.
     """
+    if end in (End.HANDED_BACK, End.LOST):
+        return 0.0
+    tries = chunk.attempt // 2 if end is End.WAITS else chunk.failures  # it was taken, and let go
     pauses = settings.chunk_pauses_s
     further = min(max(tries - len(pauses), 0), _MOST_DOUBLED)
     return min(pauses[min(tries, len(pauses)) - 1] * 2.0**further, longest_pause(settings))

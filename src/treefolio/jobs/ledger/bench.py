@@ -15,7 +15,7 @@ from sqlalchemy import Engine, delete, func, insert, select, update
 from treefolio.errors import NoSuchJob
 from treefolio.jobs import locks
 from treefolio.jobs.ledger import attempts, clock, limits, tickets
-from treefolio.jobs.ledger.attempts import chunk_of
+from treefolio.jobs.ledger.attempts import End, chunk_of
 from treefolio.jobs.ledger.clock import silent_for, within
 from treefolio.jobs.ledger.database import reading, writing
 from treefolio.jobs.ledger.records import Chunk, ChunkState, Figures, Work
@@ -182,14 +182,15 @@ class Bench:
         a full disk. When the files are to be made all rows are there, so that is tried until it is done.
         """
         with writing(self.engine) as connection:
+            end = End.HOPELESS if for_good else End.FAILED
             if passing and chunk.work is Work.FINISH:
-                return attempts.release(connection, chunk, reason, self.settings, waits=True)
-            return attempts.release(connection, chunk, reason, self.settings, failures=1, for_good=for_good)
+                end = End.WAITS
+            return attempts.release(connection, chunk, end, reason, self.settings)
 
     def hand_back(self, chunk: Chunk) -> bool:
         """The worker ends, or shall not go on: somebody else may take the chunk."""
         with writing(self.engine) as connection:
-            return attempts.release(connection, chunk, None, self.settings)
+            return attempts.release(connection, chunk, End.HANDED_BACK, None, self.settings)
 
     # Chunks without a worker.
 
@@ -219,7 +220,7 @@ class Bench:
         with writing(self.engine) as connection:
             if not locked_at_once(connection, chunk.job):
                 return False
-            return attempts.release(connection, chunk, reason, self.settings, lost=1)
+            return attempts.release(connection, chunk, End.LOST, reason, self.settings)
 
     def look(self) -> int:
         """Puts waiting chunks in the queue again whose task is lost; says how many.
