@@ -375,6 +375,10 @@ def test_a_sweep_resumes_only_as_what_it_was(
     other = program("sweep", strategy, "--prices", prices, "--set", "hot=60", "--resume", "--out", out)
     full = program("sweep", strategy, "--prices", prices, "--out", out)
     assert (same.status, other.status, full.status) == (0, 2, 1)
+    (tmp_path / "notes.txt").write_text("mine", encoding="utf-8")
+    none = program("sweep", strategy, "--prices", prices, "--resume", "--out", tmp_path)
+    assert (none.status, "no sweep that can be continued" in none.err) == (1, True)
+    assert "--resume" not in none.err
     other = program("sweep", strategy, "--prices", prices, "--vary", "hot=60,61", "--resume", "--out", out)
     assert other.status == 1
     assert "another sweep" in other.err
@@ -406,6 +410,22 @@ def test_top_lists_filters_and_writes(program: Program, strategy: Path, prices: 
     assert written["c1.window"].to_list() == wanted["c1.window"].to_list()
     table = done(program("top", tmp_path / "sweep", "--by", "sharpe", "-n", "3")).out
     assert len(re.findall(r"^ [123] ", table, re.MULTILINE)) == 3
+
+
+def test_notes_on_an_import_stand_beside_a_document(program: Program, tmp_path: Path) -> None:
+    """With --json standard output is one document, also where a strategy has been approximated."""
+    root = json.loads((Path(__file__).parent / "data" / "my_strategy.json").read_text(encoding="utf-8"))
+    del root["rebalance"]
+    path = tmp_path / "when.json"
+    path.write_text(json.dumps(root), encoding="utf-8")
+    flags = ["--synthetic", "--on", "2020-03-03"]
+    said = done(program("explain", path, *flags, "--json"))
+    json.loads(said.out)
+    assert "Note: the import" in said.err
+    assert "Note: the import" in done(program("explain", path, *flags)).out
+    listed = done(program("inspect", path, "--json"))
+    assert json.loads(listed.out)["report"]["approximated"]
+    assert not listed.err
 
 
 def test_csv_cells_are_no_formulas(program: Program, tmp_path: Path, prices: Path) -> None:

@@ -137,6 +137,22 @@ def test_a_killed_sweep_goes_on(
     assert swept(strategy, tmp_path / "out", *TWO_THREADS, "--resume") == expected
 
 
+@pytest.mark.parametrize("left", [0, 100, -100], ids=["nothing", "its beginning", "no end"])
+def test_a_part_that_is_damaged_is_made_again(
+    strategy: Path, expected: dict[str, bytes], tmp_path: Path, left: int
+) -> None:
+    """The machine lost its power while it was written, say: its rows are computed again, and it is said."""
+    out = tmp_path / "out"
+    interrupted(strategy, out, signal.SIGKILL, ("--threads", "1"))
+    part = min((out / "parts").glob("rows-*.parquet"))
+    part.write_bytes(part.read_bytes()[:left])
+    with begin(strategy, out, ("--threads", "1", "--resume")) as process:
+        _, err = process.communicate()
+    assert process.returncode == 0, err
+    assert f"{part.name} is damaged; its rows are computed again" in err
+    assert {name: (out / name).read_bytes() for name in STABLE} == expected
+
+
 @pytest.mark.parametrize("flags", [("--threads", "1"), PROCESSES], ids=" ".join)
 def test_ctrl_c_says_how_to_go_on(
     strategy: Path, expected: dict[str, bytes], tmp_path: Path, flags: tuple[str, ...]

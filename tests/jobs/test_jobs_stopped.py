@@ -37,7 +37,7 @@ from sqlalchemy.exc import DBAPIError
 from treefolio.errors import DatabaseError, StrategyError
 from treefolio.jobs.keyring import Keyring
 from treefolio.jobs.ledger.bench import Bench
-from treefolio.jobs.ledger.database import engine_of, writing
+from treefolio.jobs.ledger.database import engine_of, name_of, writing
 from treefolio.jobs.ledger.records import Chunk, Work
 from treefolio.jobs.ledger.store import Store
 from treefolio.jobs.ledger.transitions import locked
@@ -195,6 +195,22 @@ def test_others_are_seen_to(store: Store, bench: Bench, snapshot: str) -> None:
         assert bench.wanted(held)
     assert bench.expire() == 1
     assert not bench.wanted(held)
+
+
+def test_a_worker_that_stopped_as_it_wrote(store: Store, bench: Bench, snapshot: str) -> None:
+    """Whatever it does there, its connections end when its lease is over, and its job goes on without it."""
+    chunk = planning(store, bench, snapshot)
+    with psycopg.connect(url_of(store), application_name=name_of("gone", 1)) as its:
+        its.execute(ROW, [chunk.job])
+        assert bench.expire() == 0
+        its.execute("select")  # it has a lease yet
+        with store.engine.begin() as connection:
+            connection.execute(text("update workers set beat = beat - interval '10 seconds'"))
+        assert bench.expire() == 0
+        assert until(bench.expire, "the end of its connection") == 1
+        with pytest.raises(psycopg.OperationalError):
+            its.execute("select")
+    assert not bench.wanted(chunk)
 
 
 def test_jobs_that_are_held_wait_for_the_next_look(store: Store, bench: Bench, snapshot: str) -> None:

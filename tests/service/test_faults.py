@@ -6,6 +6,8 @@ import os
 import random
 import shutil
 import signal
+import subprocess
+import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -211,6 +213,20 @@ def test_workers_follow_the_work(tmp_path: Path, request_: SweepRequest, panel: 
         job = client.submit(request_, panel).id
         wait_for(lambda: len(service.processes("treefolio", "worker")) >= wanted, "another worker")
         client.tell(job, Event.CANCEL)
+
+
+def test_a_worker_beside_a_service(served: Served, tmp_path: Path) -> None:
+    """It is told the folder of the service; it ends when it is asked to."""
+    command = [sys.executable, "-m", "treefolio", "worker", "--home", str(served.home)]
+    env = {**os.environ, "TREEFOLIO_HOME": str(tmp_path / "elsewhere")}
+    with served.client() as client, subprocess.Popen(command, env=env) as process:
+        try:
+            wait_for(lambda: process.pid in {each.pid for each in client.workers().workers}, "the worker")
+            process.terminate()
+            assert process.wait(DEADLINE_SECONDS) == 0
+        finally:
+            process.kill()
+    assert not (tmp_path / "elsewhere").exists()
 
 
 def test_ctrl_c_ends_all_of_it(own: Served) -> None:

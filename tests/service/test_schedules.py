@@ -157,6 +157,7 @@ def test_what_users_may_schedule(ann: httpx.Client) -> None:
     assert made["kind"] == "warm"
     purge = {"request": requests.to_json(PurgeRequest()), "at": "20:15"}
     refused(ann.post("/schedules", json=purge), 403, "not_administrator")
+    refused(ann.post("/schedules", json=warm | {"fetch": {"source": "yahoo"}}), 422, "invalid")
 
 
 def test_the_life_of_a_schedule(client: Client, ann: httpx.Client, panel: Panel) -> None:

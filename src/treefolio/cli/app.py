@@ -34,6 +34,7 @@ from treefolio.cli import (
     run,
     secrets,
     serve,
+    show,
     strategies,
     sweep,
     top,
@@ -109,6 +110,7 @@ def start(arguments: Sequence[str] | None = None) -> int:
         with log.lines():
             asked.begin()
             offered.begin()
+            show.begin(document="--json" in given)
             found = COMMAND.main(given or ["--help"], prog_name="treefolio", standalone_mode=False)
         sys.stdout.flush()
     except BrokenPipeError:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 from typer import Option
 
 from treefolio.cli import show
-from treefolio.cli.asked import imported, note_import, supply
+from treefolio.cli.asked import note_import, supply
 from treefolio.cli.flags import AsJson, Prices, StrategyFile, spread
 from treefolio.errors import short_path
 
@@ -36,9 +36,10 @@ def verb(
     """Say what a strategy's file holds; with a source, which prices it needs and which are known."""
     from treefolio.graph.build import build  # noqa: PLC0415 - heavy
     from treefolio.graph.show import show as lines  # noqa: PLC0415 - heavy
+    from treefolio.sweep.ask import load  # noqa: PLC0415 - heavy
     from treefolio.sweep.inspection import describe  # noqa: PLC0415 - heavy
 
-    found = imported(Path(strategy))
+    found = load(Path(strategy))
     note_import(found.strategy)
     built = build(found.strategy).graph
     facts = describe(found, built)

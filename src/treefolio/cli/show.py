@@ -6,6 +6,7 @@ import datetime as dt
 import os
 import sys
 from collections.abc import Iterable, Mapping, Sequence
+from contextvars import ContextVar
 from typing import TYPE_CHECKING
 
 from rich import box
@@ -45,6 +46,12 @@ JUDGED = {"dsr": "probability", "plateau": "probability"}
 SYNTHETIC = "SYNTHETIC prices: nothing here says anything about real funds."
 WIDE = 160
 """Columns of a table that goes to a file or a pipe."""
+_DOCUMENT: ContextVar[bool] = ContextVar("document", default=False)
+
+
+def begin(*, document: bool) -> None:
+    """A command begins. ``document``: on standard output a JSON document shall stand, and nothing else."""
+    _DOCUMENT.set(document)
 
 
 def out() -> Console:
@@ -112,9 +119,11 @@ def fetched(supplied: Supplied) -> None:
 
 
 def notes(lines: Iterable[str]) -> None:
-    """What the user should know, on standard output."""
+    """What the user should know: on standard output, where no document for programs stands alone."""
     for line in lines:
-        say(f"Note: {line}.", style="yellow")
+        console = err() if _DOCUMENT.get() else out()
+        console.print(Text(clean(f"Note: {line}."), style="yellow"))
+    sys.stdout.flush()
 
 
 def plain_table(headings: Sequence[str], lines: Iterable[Sequence[str]], *, left: int = 1) -> None:

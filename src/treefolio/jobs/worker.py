@@ -39,7 +39,7 @@ from treefolio.jobs.chunks import Halted, LeftBehind, Workshop
 from treefolio.jobs.folders import sweep_up
 from treefolio.jobs.ledger.agenda import Agenda
 from treefolio.jobs.ledger.bench import Bench
-from treefolio.jobs.ledger.database import engine_of
+from treefolio.jobs.ledger.database import engine_of, name_of
 from treefolio.jobs.ledger.records import Chunk, Work
 from treefolio.jobs.ledger.tickets import QUEUE
 from treefolio.jobs.queue import app_of
@@ -84,7 +84,8 @@ def work(url: str, settings: JobSettings) -> None:
             logging.ERROR
         )  # a database that is away is said here, once
         sweep_up(settings.home)
-        engine = engine_of(url, connections=4, transaction_s=settings.transaction_s)
+        name = name_of(socket.gethostname(), os.getpid())
+        engine = engine_of(url, connections=4, transaction_s=settings.transaction_s, name=name)
         bench = Bench(engine, settings)
         try:
             Worker(url, bench, Workshop(bench, settings), settings).serve(told)

@@ -59,6 +59,11 @@ def claim(
     if not (resume and path.exists()):
         for unfinished in folder.glob(".manifest.json.*") if resume else ():
             unfinished.unlink()  # it was killed before its first file was whole
+        if resume and folder.is_dir() and any(folder.iterdir()):
+            raise OutputError(
+                f"{folder} holds something, and no sweep that can be continued: no {path.name}",
+                hint="Choose another --out folder, or remove this one.",
+            )
         files.require_free(folder, resumable=True)
         with files.explained(folder):
             folder.mkdir(parents=True, exist_ok=True)

@@ -298,14 +298,24 @@ class _Work:
         self.total = planned.space.size
         self.whole = (folder / rows.WHOLE).exists()
         self.gathered = selection.Gathered(0 if self.whole else self.total, planned.frame.returns)
+        done = done if self.whole else [each for each in done if self.taken(*each)]
         self.kept = sum(last - first for first, last in done)
         self.done = self.kept
         self.gaps = list(gaps(done, self.total))
-        for first, last in [] if self.whole else done:
-            self.gathered.read(self.part(first, last), first, last)
         self.local = threading.local()
         self.began = time.perf_counter()
         self.rate = 0.0
+
+    def taken(self, first: int, last: int) -> bool:
+        """Takes the rows of a part that is there; a damaged one goes, and its rows are computed again."""
+        part = self.part(first, last)
+        try:
+            self.gathered.read(part, first, last)
+        except (pl.exceptions.PolarsError, ValueError) as error:
+            log.warning("%s is damaged; its rows are computed again: %s", part, error)
+            part.unlink()
+            return False
+        return True
 
     def run(self) -> None:
         """Computes every range that is not there yet."""

@@ -10,14 +10,14 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from uuid import UUID
 
-from sqlalchemy import Engine, delete, func, insert, select, update
+from sqlalchemy import Connection, Engine, delete, func, insert, select, text, update
 
 from treefolio.errors import NoSuchJob
 from treefolio.jobs import locks
 from treefolio.jobs.ledger import attempts, clock, limits, tickets
 from treefolio.jobs.ledger.attempts import End, chunk_of
 from treefolio.jobs.ledger.clock import silent_for, within
-from treefolio.jobs.ledger.database import reading, writing
+from treefolio.jobs.ledger.database import name_of, reading, writing
 from treefolio.jobs.ledger.records import Chunk, ChunkState, Figures, Work
 from treefolio.jobs.ledger.transitions import happen, locked, locked_at_once, settle, tell
 from treefolio.jobs.locks import Lock
@@ -197,7 +197,8 @@ class Bench:
     def expire(self) -> int:
         """Takes chunks away from workers that are gone, or silent for longer than a lease; says how many.
 
-        Those of a job whose row somebody has are passed over: whoever has it may be stopped.
+        Those of a job whose row somebody has are passed over. That may be the worker itself, which was
+        stopped as it wrote, or sent a result: its connections end, so at the next look the row is free.
         """
         lease = self.settings.lease_s
         name = func.concat_ws("/", chunks.c.job, chunks.c.work, chunks.c.number, chunks.c.attempt)
@@ -219,8 +220,22 @@ class Bench:
         reason = "its worker ended before its time"
         with writing(self.engine) as connection:
             if not locked_at_once(connection, chunk.job):
+                self._break_off(connection, chunk)
                 return False
             return attempts.release(connection, chunk, End.LOST, reason, self.settings)
+
+    def _break_off(self, connection: Connection, chunk: Chunk) -> None:
+        """Ends what the chunk's worker has under way in the database, if it says nothing any more."""
+        silent = (workers.c.id == chunk.worker, silent_for(self.settings.lease_s))
+        found = connection.execute(select(workers.c.host, workers.c.pid).where(*silent)).one_or_none()
+        if found is not None:
+            connection.execute(
+                text(
+                    "select pg_terminate_backend(pid) from pg_stat_activity"
+                    " where application_name = :name and usename = current_user"
+                ),
+                {"name": name_of(found.host, found.pid)},
+            )
 
     def look(self) -> int:
         """Puts waiting chunks in the queue again whose task is lost; says how many.

@@ -33,6 +33,7 @@ def engine_of(
     connections: int = 10,
     patience_s: float = math.inf,
     transaction_s: float = TRANSACTION_S,
+    name: str = "treefolio",
 ) -> Engine:
     """An engine for ``postgresql://…``.
 
@@ -42,6 +43,7 @@ def engine_of(
     Args:
         patience_s: how long it waits for a database that says nothing.
         transaction_s: how long the database waits within a transaction for whoever says nothing.
+        name: what the database calls its connections.
     """
     scheme, _, rest = url.partition("://")
     if scheme in ("postgres", "postgresql"):
@@ -52,7 +54,7 @@ def engine_of(
         max_overflow=0,
         pool_pre_ping=True,
         hide_parameters=True,  # errors are logged, and parameters are hashes of passwords, strategies, keys
-        connect_args={**PATIENCE, "prepare_threshold": None},
+        connect_args={**PATIENCE, "prepare_threshold": None, "application_name": name},
     )
     event.listen(made, "before_cursor_execute", _in_bytes)
 
@@ -61,6 +63,11 @@ def engine_of(
 
     event.listen(made, "do_connect", connected)
     return made
+
+
+def name_of(host: str, pid: int) -> str:
+    """What the database calls the connections of a worker, in as many bytes as it keeps."""
+    return f"treefolio worker {pid} of {host}"[:63]
 
 
 def _bound(connection: Patient, transaction_s: float) -> Patient:

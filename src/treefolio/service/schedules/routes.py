@@ -108,6 +108,14 @@ def _asked(body: NewSchedule, owner: str, store: Store) -> requests.Request:
         assert body.job is not None
         request = _unending(requests.from_json(store.order(owner, body.job).request))
     asked = requests.asked_of(request)
+    if asked is None and body.fetch is not None:
+        raise Declined(
+            "work on prices has a source of its own",
+            code="invalid",
+            status=422,
+            path="body.fetch",
+            hint="Leave it out, or --source; another source is another job.",
+        )
     if asked is None:
         return request
     fetch = asked.fetch if body.fetch is None else _FETCH(**body.fetch.model_dump())
