@@ -99,6 +99,32 @@ def test_depth_bombs(program: Program, tmp_path: Path, text: str) -> None:
     refused(program("inspect", write_strategy(tmp_path, text, "bad.txt")), 1, "bad.txt, line 1, column")
 
 
+@pytest.mark.parametrize(
+    ("tree", "skipped"),
+    [
+        ("{filter: top 1 by rsi(10), of: [SPY, NOPE]}", True),
+        ("{group: G, of: {filter: top 1 by rsi(10), of: [SPY, NOPE]}}", True),
+        ("{if: 'rsi(NOPE, 10) > 50', then: BIL, else: {filter: top 1 by rsi(10), of: [SPY, NOPE]}}", True),
+        ("{scale: 'rsi(NOPE, 10)', between: [30, 70], from: SPY, to: BIL}", True),
+        ("[{filter: top 1 by rsi(10), of: [SPY, NOPE]}, NOPE]", False),
+        ("{filter: top 2 by rsi(10), of: [TLT, {if: 'rsi(SPY, 10) > 50', then: SPY, else: NOPE}]}", False),
+    ],
+)
+def test_what_can_be_skipped_is_offered(
+    program: Program, prices: Path, tmp_path: Path, tree: str, skipped: bool
+) -> None:
+    """Where it helps, and only there; `explain`, which has no --start, does not speak of one."""
+    path = write_strategy(tmp_path, f"tree: {tree}\n")
+    asked = ("run", path, "--prices", prices, "--out", tmp_path / "run")
+    offer = "or run with --missing skip and a --start"
+    assert (offer in program(*asked).err) == skipped
+    found = program(*asked, "--missing", "skip", "--start", "2015-06-01")
+    assert found.status == (0 if skipped else 1)
+    explained = ("explain", path, "--on", "2016-03-01", "--prices", prices)
+    refused(program(*explained), 1, "--missing skip")
+    assert "--start" not in program(*explained).err
+
+
 PRICES = {
     "a date twice": ("2020-01-02,SPY,1\n2020-01-02,SPY,1\n", "line 3: SPY has two rows for 2020-01-02"),
     "not in order": ("2020-01-03,SPY,1\n2020-01-02,SPY,1\n", "not in order of date"),
@@ -436,6 +462,12 @@ def test_wrong_settings(
     """Are refused before anything begins, wherever they are read later."""
     monkeypatch.setenv(variable, value)
     refused(program(*READERS[verb]), 2, f"the setting {variable} cannot be used: ")
+
+
+def test_wrong_values_of_a_list_are_counted(program: Program, monkeypatch: pytest.MonkeyPatch) -> None:
+    """From 1."""
+    monkeypatch.setenv("TREEFOLIO_CHUNK_PAUSES_S", '[1,"x"]')
+    refused(program("doctor"), 2, "cannot be used: its value 2: input should be")
 
 
 @pytest.mark.parametrize("verb", READERS)

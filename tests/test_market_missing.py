@@ -72,6 +72,14 @@ def test_a_run_without_them_is_offered_where_it_can_be(places: list[str], skippe
     assert ("not what is held" in str(caught.value.hint)) != skipped
 
 
+@pytest.mark.parametrize(("held", "skipped"), [((), True), (("SPY",), True), (("GONE",), False)])
+def test_what_only_filters_choose_can_be_skipped(held: tuple[str, ...], skipped: bool) -> None:
+    """A filter chooses others then; the place does not say so, so it is said beside it."""
+    with pytest.raises(MissingPrices) as caught:
+        check_tickers(panel_of(SPY=[1.0]), {"GONE": ["root > child[2]"]}, held=held)
+    assert ("or run with --missing skip" in str(caught.value.hint)) == skipped
+
+
 def test_a_flag_is_named_before_the_places_to_which_it_brings_a_ticker() -> None:
     """What came by a flag stands first, and its places are not where the fault is."""
     needed = {"AAA": ["root > then"], "QQQQ": ["root > else"], "ZZZ": ["root > then", "root > else"]}

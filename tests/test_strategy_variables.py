@@ -86,9 +86,10 @@ def test_specifications(spec: str, values: tuple[object, ...]) -> None:
     ],
 )
 def test_damaged_specifications(spec: str, message: str) -> None:
-    """What lists no values, or too many, is a SpaceError."""
-    with pytest.raises(SpaceError, match=message):
+    """What lists no values, or too many, is a SpaceError that says how to write it."""
+    with pytest.raises(SpaceError, match=message) as caught:
         variables.parse_spec(spec)
+    assert caught.value.hint
 
 
 @given(st.lists(st.integers() | st.floats(allow_nan=False, allow_infinity=False), min_size=1, unique=True))

@@ -69,6 +69,26 @@ def test_added(
     assert kept.values == values
 
 
+@pytest.mark.parametrize(
+    ("text", "said", "remedy"),
+    [
+        ("0:1e9:1", "0:1e9:1 has 1,000,000,001 values; at most 10,000,000", "Take a larger step"),
+        ("1:5:0", "1:5:0 has step 0", "Write 1:5:1"),
+        (
+            "1,a,2",
+            "a: this is a ticker, and the list begins with a number\n  at text, line 1, column 3",
+            "Make two lists",
+        ),
+    ],
+)
+def test_what_is_no_list_says_how_to_write_it(program: Program, text: str, said: str, remedy: str) -> None:
+    """Once, and nothing of it is kept."""
+    called = program("lists", "add", "bad", text)
+    assert called.err.startswith(f"Error: {said}\n")
+    assert called.err.splitlines()[-1].startswith(remedy)
+    assert "No lists" in done(program("lists", "list")).out
+
+
 def test_from_one_to_the_other(program: Program, client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
     """Listed, shown, changed, removed; what `show` prints, `add` takes."""
     assert done(program("lists", "list")).out == "No lists; `treefolio lists add NAME TEXT` keeps one.\n"

@@ -110,6 +110,15 @@ def test_an_unfinished_sweep_can_be_opened(program: Program, here: Path) -> None
     assert found["sharpe"] == rows.head(2)["sharpe"].min()
 
 
+def test_a_damaged_snapshot_can_be_done_without(program: Program, here: Path) -> None:
+    """The prices themselves take its place, and that is said."""
+    swept(program)
+    (kept,) = (here / "home" / "snapshots").glob("*.npz")
+    kept.write_bytes(kept.read_bytes()[:1000])
+    refused(program("open", "swept", "--out", "opened"), "damaged", "Name the prices", "--prices FILE")
+    done(program("open", "swept", "--prices", "prices.parquet", "--out", "opened"))
+
+
 @pytest.mark.parametrize(
     ("flags", "parts"),
     [

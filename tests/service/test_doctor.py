@@ -203,6 +203,19 @@ def test_a_home_that_cannot_be_written(monkeypatch: pytest.MonkeyPatch, tmp_path
     assert (found.state, found.remedy) == ("missing", remedy)
 
 
+def test_a_database_that_refuses(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Is one thing that wants attention, and why it does not answer is said."""
+    monkeypatch.setenv("TREEFOLIO_DATABASE_URL", "postgresql://x@127.0.0.1:1/x")
+    monkeypatch.setenv("TREEFOLIO_HOME", str(tmp_path / "home"))
+    called = Program(capsys)("doctor")
+    (line,) = [line for line in called.out.splitlines() if " database: " in line]
+    assert "does not answer: " in line
+    assert line.endswith("port 1 failed: Connection refused")
+    assert "wants attention: database\n" in called.err
+
+
 def test_none_runs(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:

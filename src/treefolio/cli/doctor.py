@@ -27,8 +27,9 @@ def verb(home: Home = None, as_json: AsJson = False) -> int:
         for each in found:
             show.say(f"{_SIGNS[each.state]} {each.what}: {each.said}", style=_STYLES[each.state])
     if missing:
+        wants = "wants" if len(missing) == 1 else "want"
         raise TreefolioError(
-            f"{len(missing)} of {len(found)} things are missing: {', '.join(each.what for each in missing)}",
+            f"{len(missing)} of {len(found)} {wants} attention: {', '.join(each.what for each in missing)}",
             hint=missing[0].remedy,
         )
     return 0

@@ -50,7 +50,7 @@ def tell(error: BaseException, command: Any = None, given: Sequence[str] = ()) -
     if isinstance(error, KeyboardInterrupt | typer.Abort):
         return say("stopped", "What is complete is kept; run it again when you like.", STOPPED)
     if isinstance(error, TreefolioError):
-        error.hint = offered.hint_of(error)
+        error.hint = _without_strange(offered.hint_of(error), _options(_verb(command, given)[1]))
         error.path = offered.place_of(error)
         remedy = next(text for kind, text in _REMEDIES if isinstance(error, kind))
         return say(str(error), None if error.hint else remedy, _status(error))
@@ -89,6 +89,13 @@ def _parser_hint(error: BaseException, command: Any, given: Sequence[str]) -> st
         offer = did_you_mean(word, known) if word and word not in known else None
     page = f"`{path} --help` says what it takes."
     return f"{offer} {page}" if offer else page
+
+
+def _without_strange(hint: str | None, flags: Sequence[str]) -> str | None:
+    """The hint of a verb that looks at one session, and so has no --start to go with --missing."""
+    if hint is None or "--missing" not in flags or "--start" in flags:
+        return hint
+    return re.sub(" (?:and|with) a --start", "", hint)
 
 
 def _verb(command: Any, given: Sequence[str]) -> tuple[str, Any]:

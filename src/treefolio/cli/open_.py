@@ -62,7 +62,7 @@ def _panel(sealed: Sealed, prices: Prices, rival: str | Strategy | None) -> Pane
     """The prices of the sweep: those that are named, or its snapshot.
 
     Raises:
-        PriceError: they are others, or the snapshot is not here.
+        PriceError: they are others, or the snapshot is not here or damaged.
     """
     from treefolio.market import snapshots  # noqa: PLC0415 - heavy
     from treefolio.settings import home  # noqa: PLC0415 - with the others
@@ -78,4 +78,13 @@ def _panel(sealed: Sealed, prices: Prices, rival: str | Strategy | None) -> Pane
             f"the prices of the sweep are not here: {error.message}",
             hint=f"Name them as the sweep did ({made}), or `treefolio data snapshot import FILE`.",
         ) from None
-    return snapshots.read(kept)
+    try:
+        return snapshots.read(kept)
+    except PriceError as error:
+        made = sealed.manifest["prices"]["source"]
+        raise PriceError(
+            error.message,
+            source=error.source,
+            hint=f"Name the prices as the sweep did ({made}), such as --prices FILE; or remove the snapshot, "
+            "and `treefolio data snapshot import FILE` one that is whole.",
+        ) from None

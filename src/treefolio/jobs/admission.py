@@ -28,6 +28,12 @@ def readable(url: str) -> str:
     return plain
 
 
+def reason(error: DBAPIError) -> str:
+    """Why the database was not reached: what the driver says last, without what it asks in indented lines."""
+    said = [line for line in str(error.orig).strip().splitlines() if not line[:1].isspace()]
+    return said[-1] if said else str(error.orig)
+
+
 def admitted(url: str) -> None:
     """Returns when the database lets us in, or does not answer yet.
 
@@ -43,7 +49,7 @@ def admitted(url: str) -> None:
         if pq.PGconn.ping(plain.encode()) != pq.Ping.OK:
             return
         raise DatabaseError(
-            f"the database refuses: {str(error.orig).strip().splitlines()[-1]}",
+            f"the database refuses: {reason(error)}",
             hint="See to the user, the password and the database in TREEFOLIO_DATABASE_URL.",
         ) from None
     finally:

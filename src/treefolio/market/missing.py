@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import date
 from typing import NamedTuple
 
@@ -16,7 +16,7 @@ _CONDITION = "condition"
 """In a path: below it nothing is held."""
 _LOOKED_AT = (
     "add their prices, or run with --missing skip and a --start: a comparison with what has no price is "
-    "then false."
+    "then false, and no filter chooses it."
 )
 _HELD = (
     "add their prices, or use other tickers: --missing skip with a --start leaves out what is compared, or "
@@ -38,13 +38,15 @@ def check_tickers(
     *,
     known: Iterable[str] = (),
     given: Mapping[str, str] | None = None,
+    held: Collection[str] | None = None,
 ) -> None:
     """Raise MissingPrices when the panel has no price at all of a needed ticker.
 
     `needed` maps each ticker to the places in the strategy that use it; the error lists all that are
     missing, with their places, and carries the first one's `ticker` and `path`. `known` are names beside
     the panel's own that a misspelt ticker could have meant, such as `files.read_tickers` gives. `given` says
-    of tickers that the strategy itself does not name by which flag they came.
+    of tickers that the strategy itself does not name by which flag they came. `held` are those that
+    `missing="skip"` cannot do without; None for all that are used outside a condition.
     """
     missing = [ticker for ticker in sorted(needed) if not _priced(panel, ticker)]
     if not missing:
@@ -58,8 +60,9 @@ def check_tickers(
     ]
     count = len(missing)
     change = f"change {' and '.join(dict.fromkeys(flags.values()))}, " if flags else ""
-    compared = all(_CONDITION in place.split(" > ") for ticker in missing for place in needed[ticker])
-    hint = change + (_LOOKED_AT if compared else _HELD)
+    hint = change + (
+        _HELD if any(_is_held(ticker, needed[ticker], held) for ticker in missing) else _LOOKED_AT
+    )
     raise MissingPrices(
         "\n".join(
             [f"no prices for {count} ticker{'s' if count > 1 else ''} that the strategy needs:", *lines]
@@ -72,6 +75,12 @@ def check_tickers(
 
 def _priced(panel: Panel, ticker: str) -> bool:
     return ticker in panel and bool(np.isfinite(panel.fields["close"][:, panel.position(ticker)]).any())
+
+
+def _is_held(ticker: str, places: Sequence[str], held: Collection[str] | None) -> bool:
+    if held is not None:
+        return ticker in held
+    return any(_CONDITION not in place.split(" > ") for place in places)
 
 
 def _used(places: Sequence[str], flag: str | None, offer: str | None) -> str:

@@ -24,7 +24,7 @@ from sqlalchemy.exc import DBAPIError
 
 from treefolio.errors import TreefolioError
 from treefolio.jobs import embedded
-from treefolio.jobs.admission import readable
+from treefolio.jobs.admission import readable, reason
 from treefolio.jobs.keyring import Keyring
 from treefolio.jobs.ledger.database import engine_of
 from treefolio.jobs.settings import JobSettings
@@ -113,7 +113,7 @@ def _of_the_database(settings: JobSettings) -> list[Finding]:
             return examination_database.examine(connection)
     except DBAPIError as error:
         raise Missing(
-            f"the one of TREEFOLIO_DATABASE_URL does not answer: {str(error.orig).strip().splitlines()[-1]}",
+            f"the one of TREEFOLIO_DATABASE_URL does not answer: {reason(error)}",
             "Start it, or leave the setting out: `treefolio serve` brings its own.",
         ) from None
     finally:

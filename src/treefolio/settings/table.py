@@ -49,7 +49,7 @@ class Table(BaseSettings):
             return made(given)
         except ValidationError as error:
             first = error.errors()[0]
-        name, *inside = (str(part) for part in first["loc"])
+        name, *inside = (f"its value {part + 1}" if isinstance(part, int) else part for part in first["loc"])
         variable = name if name.isupper() else f"{PREFIX}{name.upper()}"
         said = first["msg"].removeprefix("Value error, ")
         why = ": ".join([*inside, f"{said[0].lower()}{said[1:]}"])

@@ -38,6 +38,7 @@ MOST_VALUES = 10_000_000
 _SHORTEST_RANGE = 4
 _NUMBER = re.compile(rf"[+-]?{NUMBER}")
 _NO_NUMBERS = ("nan", "inf", "infinity")
+_A_NUMBER = "Write a number, such as 14, 0.5 or 5%."
 _COMPARE: dict[str, Callable[[float, float], bool]] = {
     ">": operator.gt,
     "<": operator.lt,
@@ -58,13 +59,13 @@ def parse_value(text: str) -> Literal:
     if not text:
         raise SpaceError("a value is missing")
     if text.lstrip("+-") in _NO_NUMBERS:
-        raise SpaceError(f"{text} is not a finite number")
+        raise SpaceError(f"{text} is not a finite number", hint=_A_NUMBER)
     if not _NUMBER.fullmatch(text):
         return text
     try:
         return to_number(text)
     except ValueError:
-        raise SpaceError(f"{text[:40]} is not a finite number") from None
+        raise SpaceError(f"{text[:40]} is not a finite number", hint=_A_NUMBER) from None
 
 
 def parse_spec(text: str) -> tuple[Literal, ...]:
@@ -109,12 +110,15 @@ def _range(piece: str, fields: list[str]) -> Iterable[Literal]:
         raise SpaceError(f"{piece} is not a range of numbers", hint="Write start:stop:step, such as 70:85:1.")
     start, stop, step = (_decimal(field) for field in fields)
     if step == 0:
-        raise SpaceError(f"{piece} has step 0")
+        raise SpaceError(f"{piece} has step 0", hint=f"Write {fields[0]}:{fields[1]}:1, or another step.")
     if (stop - start) * step < 0:
         raise SpaceError(f"{piece} leads away from its end", hint=f"Write {fields[0]}:{fields[1]}:{-step}.")
     count = int((stop - start) / step) + 1
     if count > MOST_VALUES:
-        raise SpaceError(f"{piece} has {count:,} values; at most {MOST_VALUES:,}")
+        raise SpaceError(
+            f"{piece} has {count:,} values; at most {MOST_VALUES:,}",
+            hint="Take a larger step, or a shorter range.",
+        )
     kind = int if all(isinstance(number, int) for number in numbers) else float
     return (kind(start + k * step) for k in range(count))
 

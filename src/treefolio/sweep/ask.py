@@ -30,13 +30,13 @@ from treefolio.errors import (
 )
 from treefolio.formats import Import, read
 from treefolio.graph.build import build
-from treefolio.graph.derive import fields, tickers
+from treefolio.graph.derive import choices, fields, tickers
 from treefolio.graph.plan import Axes
 from treefolio.indicators import SIGNATURES
 from treefolio.market.missing import check_tickers
 from treefolio.market.supply import Supplied, Supply
 from treefolio.strategy.handles import open_handles
-from treefolio.strategy.tree import Strategy
+from treefolio.strategy.tree import Asset, Filter, Strategy, iterate, parts
 from treefolio.strategy.variables import bind, check_values, parse_value
 
 Value = int | float | str
@@ -200,8 +200,23 @@ def panel_for(
     if missing == "error" and any(ticker not in supplied.panel for ticker in own):
         places = used_at(strategy, axes)
         used = {name: places[name] for name in own}
-        check_tickers(supplied.panel, used, known=supply.tickers(), given=given(strategy, axes))
+        check_tickers(
+            supplied.panel,
+            used,
+            known=supply.tickers(),
+            given=given(strategy, axes),
+            held=_held_without_choice(strategy, axes),
+        )
     return supplied
+
+
+def _held_without_choice(strategy: Strategy, axes: Axes) -> frozenset[str]:
+    """Tickers that somewhere in the tree no filter can pass over for another."""
+    parents = (item for item in iterate(strategy.root) if not isinstance(item, Filter))
+    placed = (strategy.root, *(part for parent in parents for _, part in parts(parent)))
+    return frozenset(
+        str(ticker) for item in placed if isinstance(item, Asset) for ticker in choices(item.ticker, axes)
+    )
 
 
 def defaults(strategy: Strategy) -> dict[str, tuple[Value, ...]]:

@@ -14,6 +14,7 @@ _PLACE = "\0place"
 _TOGETHER = 12
 """Columns that are read at once."""
 LATER = "It compares a row with all others, so it is there when the sweep is finished."
+_METRIC = "Rank by a metric, such as --by sharpe."
 _SPELLING = (
     'Write it like: max_drawdown < 0.3 and sharpe > 1. Columns with a dot need quotes: "c12.window" = 10.'
 )
@@ -38,10 +39,10 @@ def top(rows: pl.LazyFrame, *, by: str, where: str | None = None, n: int = 20) -
     columns = rows.collect_schema()
     key = by.removeprefix("-")
     if key not in columns:
-        hint = LATER if key in JUDGED else did_you_mean(key, columns.names())
+        hint = LATER if key in JUDGED else did_you_mean(key, columns.names()) or _METRIC
         raise UsageError(f"unknown column {key!r}", hint=hint)
     if not columns[key].is_numeric():
-        raise UsageError(f"{key} is no number", hint="Rank by a metric, such as --by sharpe.")
+        raise UsageError(f"{key} is no number", hint=_METRIC)
     smallest_first = lowest_is_best(key)
     if by.startswith("-"):
         smallest_first = not smallest_first

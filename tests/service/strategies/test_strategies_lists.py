@@ -108,6 +108,23 @@ def test_what_is_no_value(text: str, kind: Kind, places: list[tuple[int, int, st
     assert all(each.message for each in found.faults)
 
 
+@pytest.mark.parametrize(
+    ("text", "kind", "places"),
+    [
+        ("1,a,2", Kind.NUMBER, [(1, 3, "a")]),
+        ("TQQQ\n7 2020-01-31 SOXL", Kind.TICKER, [(2, 1, "7"), (2, 3, "2020-01-31")]),
+        ("2020-01-31 70:85:5", Kind.DATE, [(1, 12, "70:85:5")]),
+    ],
+)
+def test_what_is_mixed(text: str, kind: Kind, places: list[tuple[int, int, str]]) -> None:
+    """Is of the first's kind and otherwise refused, unless somebody says what it is."""
+    found = parse(text)
+    assert found.kind is kind
+    assert [(each.line, each.column, each.piece) for each in found.faults] == places
+    assert all("and the list begins with a" in each.message and each.hint for each in found.faults)
+    assert parse("7203, 0700.HK AAPL", Kind.TICKER).values == ["7203", "0700.HK", "AAPL"]
+
+
 @pytest.mark.parametrize("kind", Kind)
 @given(data=st.data())
 def test_written_and_read_again(kind: Kind, data: st.DataObject) -> None:

@@ -60,16 +60,18 @@ def parse(text: str, kind: Kind | None = None) -> Pasted:
     """The values in a text, and what in it is none.
 
     Args:
-        kind: None to find it out: dates or numbers when all pieces look so, else tickers.
+        kind: None to find it out: it is what the first piece looks like, and what looks otherwise is a fault.
     """
     pieces = [(found.start(), re.sub(r"\s*:\s*", ":", found[0])) for found in _PIECE.finditer(text)]
-    kind = kind or _kind_of([piece for _, piece in pieces])
-    found = Pasted(kind=kind)
+    meant = kind or (_looks(pieces[0][1]) if pieces else Kind.TICKER)
+    found = Pasted(kind=meant)
     values: dict[Literal, None] = {}
     room = MOST_VALUES
     for at, piece in pieces:
         try:
-            some = list(islice(_READERS[kind](piece), room + 1))
+            if kind is None:
+                _require_look(piece, meant)
+            some = list(islice(_READERS[meant](piece), room + 1))
             room -= len(some)
             if room < 0:
                 raise SpaceError(f"more than {MOST_VALUES:,} values", hint="Make two lists of them.")
@@ -99,11 +101,20 @@ def _fault(text: str, at: int, piece: str, error: SpaceError) -> Fault:
     )
 
 
-def _kind_of(pieces: Sequence[str]) -> Kind:
-    for kind, first in ((Kind.DATE, _DAY), (Kind.NUMBER, _NUMBER)):
-        if pieces and all(first.fullmatch(piece.partition(":")[0]) for piece in pieces):
-            return kind
-    return Kind.TICKER
+def _looks(piece: str) -> Kind:
+    begin = piece.partition(":")[0]
+    if _DAY.fullmatch(begin):
+        return Kind.DATE
+    return Kind.NUMBER if _NUMBER.fullmatch(begin) else Kind.TICKER
+
+
+def _require_look(piece: str, first: Kind) -> None:
+    look = _looks(piece)
+    if look is not first:
+        raise SpaceError(
+            f"this is a {look}, and the list begins with a {first}",
+            hint="Make two lists of them; if all are tickers, say so: kind ticker.",
+        )
 
 
 # One piece.

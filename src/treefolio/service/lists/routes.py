@@ -76,9 +76,11 @@ def read(text: str, kind: Kind | None) -> pasted.Pasted:
     found = pasted.parse(text, kind)
     if found.faults:
         first = found.faults[0]
+        named = first.message.startswith((f"{first.piece} ", f"{first.piece!r} "))
+        said = first.message if named else f"{first.piece}: {first.message}"
         more = f", and {len(found.faults) - 1} more" if len(found.faults) > 1 else ""
         raise Declined(
-            f"{first.piece}: {first.message}{more}",
+            f"{said}{more}",
             code="list",
             status=422,
             path=f"body.text, line {first.line}, column {first.column}",
