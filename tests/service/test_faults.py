@@ -21,6 +21,7 @@ import pytest
 
 from service_samples import DEADLINE_SECONDS, Served, wait_for
 from treefolio.client import Client, ServiceError
+from treefolio.engine.execution import Costs, Execution
 from treefolio.jobs import embedded
 from treefolio.jobs.requests import Asked, SweepRequest, plan
 from treefolio.jobs.states import Event, State
@@ -207,10 +208,12 @@ def test_one_folder_is_served_once(served: Served) -> None:
 def test_workers_follow_the_work(tmp_path: Path, request_: SweepRequest, panel: Panel) -> None:
     """With ``--workers auto`` there is one to begin with, and one for each processor while there is work."""
     wanted = min(2, os.cpu_count() or 1)
+    costly = Execution(costs=Costs(slippage_bps=3.0), whole_shares=True)
+    longer = replace(request_, asked=replace(request_.asked, execution=costly))
     with Served(tmp_path / "home", workers="auto") as service, service.client() as client:
         wait_for(lambda: client.health().workers, "a worker")
         assert len(service.processes("treefolio", "worker")) == 1
-        job = client.submit(request_, panel).id
+        job = client.submit(longer, panel).id
         wait_for(lambda: len(service.processes("treefolio", "worker")) >= wanted, "another worker")
         client.tell(job, Event.CANCEL)
 
