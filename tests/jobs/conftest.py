@@ -9,6 +9,7 @@ import pytest
 from jobs_cases import STABLE, give_prices, ledger, panel, sweep
 
 from treefolio.jobs import requests
+from treefolio.jobs.ledger.bench import Bench
 from treefolio.jobs.ledger.store import Store
 from treefolio.report import SweepSummary, sweep_page
 from treefolio.sweep.output import write_report
@@ -27,6 +28,12 @@ def store(server: PostgresServer, tmp_path: Path) -> Iterator[Store]:
     made = ledger(server, tmp_path)
     yield made
     made.close()
+
+
+@pytest.fixture
+def bench(store: Store) -> Bench:
+    """The ledger as workers see it."""
+    return Bench(store.engine, store.settings)
 
 
 @pytest.fixture

@@ -19,11 +19,6 @@ from treefolio.jobs.ledger.submitting import new, submit
 from treefolio.jobs.states import Event, State
 
 
-@pytest.fixture
-def bench(store: Store) -> Bench:
-    return Bench(store.engine, store.settings)
-
-
 def enter(bench: Bench) -> int:
     return bench.enter("here", 1, "0")
 

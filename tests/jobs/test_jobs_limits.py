@@ -19,11 +19,6 @@ from treefolio.jobs.settings import JobSettings
 from treefolio.jobs.states import Event, State
 
 
-@pytest.fixture
-def bench(store: Store) -> Bench:
-    return Bench(store.engine, store.settings)
-
-
 def bound(store: Store, **limits: int) -> None:
     """The limits of users of the tier ``free``; none of all others."""
     every = {f"limit_{limit}": {} for limit in Limit}

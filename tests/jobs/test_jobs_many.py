@@ -28,11 +28,6 @@ Ends = Callable[[Bench, Chunk], bool]
 
 
 @pytest.fixture
-def bench(store: Store) -> Bench:
-    return Bench(store.engine, store.settings)
-
-
-@pytest.fixture
 def job(store: Store, bench: Bench, snapshot: str) -> Job:
     """A sweep whose ranges of ten rows wait."""
     made = store.submit(OWNER, sweep(snapshot))

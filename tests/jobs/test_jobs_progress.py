@@ -13,11 +13,6 @@ from treefolio.jobs.states import Event, State
 
 
 @pytest.fixture
-def bench(store: Store) -> Bench:
-    return Bench(store.engine, store.settings)
-
-
-@pytest.fixture
 def job(store: Store, bench: Bench, snapshot: str) -> Job:
     """A sweep whose four ranges of ten rows wait."""
     made = store.submit(OWNER, sweep(snapshot))

@@ -52,11 +52,6 @@ unix = pytest.mark.skipif(sys.platform == "win32", reason="signals of Unix")
 SHORT_S = 0.3
 
 
-@pytest.fixture
-def bench(store: Store) -> Bench:
-    return Bench(store.engine, store.settings)
-
-
 @contextmanager
 def stopped(store: Store, statement: str, *values: object) -> Iterator[psycopg.Connection[Any]]:
     """Within, somebody has said this in a transaction, and is silent."""

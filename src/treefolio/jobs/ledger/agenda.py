@@ -143,8 +143,8 @@ class Agenda:
         )
         query = select(schedules).where(schedules.c.enabled, astray).with_for_update(skip_locked=True)
         with writing(self.engine) as connection:
+            there = now(connection)
             for row in connection.execute(query).all():
-                there = now(connection)
                 moment = agenda.next_at(_timing(row), there)
                 if moment not in (row.next_at, _just_fired(row, there)):
                     last = None if row.last_at is None else min(row.last_at, there)
